@@ -1,0 +1,47 @@
+"""Everything that can go wrong while speaking, as one tree. Each message says what to do now.
+
+BotError
+├── SettingsError        one or more settings are wrong; the message lists all of them
+├── AlreadyRunning       another process owns the data folder
+├── ClaudeError          no whole answer came from Claude
+│   ├── ClaudeUnavailable    overloaded, rate limited, unreachable, timed out: may pass by itself
+│   ├── ClaudeDenied         the key or the account is refused: a person must act
+│   └── ClaudeIncomplete     it began and did not end with `end_turn` (cut, refused, too long, broken)
+└── SlackRefused         Slack will never accept this post as it is
+"""
+
+
+class BotError(Exception):
+    """Root of the tree; `str()` of it is one sentence for the person on call, never an exception text."""
+
+
+class SettingsError(BotError):
+    """Settings are wrong; lists every mistake with file and line."""
+
+
+class AlreadyRunning(BotError):
+    """A second process asked for a data folder that is owned; names the owner's pid."""
+
+
+class ClaudeError(BotError):
+    """Claude gave no whole answer."""
+
+
+class ClaudeUnavailable(ClaudeError):
+    """Claude cannot be reached or is too busy; trying later may work."""
+
+
+class ClaudeDenied(ClaudeError):
+    """Claude refuses the key, the account or the spending limit; trying again will not help."""
+
+
+class ClaudeIncomplete(ClaudeError):
+    """The answer began and never came whole; what arrived must not be shown as an answer."""
+
+
+class SlackRefused(BotError):
+    """Slack refused a post for good; `code` is Slack's own error word."""
+
+    def __init__(self, code: str, what_now: str) -> None:
+        super().__init__(what_now)
+        self.code = code

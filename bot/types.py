@@ -1,0 +1,85 @@
+"""The shared words of `bot`: questions, the events of an answer, and what people say back. Does no I/O."""
+
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Outcome = Literal["answered", "perhaps", "not_found", "failed"]
+"""How a question ended; `perhaps` has evidence too thin to promise."""
+
+Feeling = Literal["up", "down"]
+"""A thumb."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One question as asked. `id` names the question and its answer (`answer_id`) everywhere.
+
+    `asker` is a Slack user id or `terminal`; `channel` and `thread` are Slack's ids where there are any.
+    `asked_at` is seconds since 1970 UTC.
+    """
+
+    id: str
+    text: str
+    asker: str
+    asked_at: float
+    channel: str | None = None
+    thread: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the bot is doing now, in a few words; shown while people wait and never kept."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A checked piece of the answer in standard Markdown. Pieces only ever append; fences are whole per piece."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A document span that the answer rests on. `id` is its number in the answer's `[n]` marks."""
+
+    id: int
+    path: str
+    start_line: int
+    end_line: int
+    title: str
+    reviewed: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The last event of every answer, whatever happened. `reason` is one plain sentence unless answered.
+
+    `model` is None when the passages were quoted; `seconds` is wall time; `usd` is the cost of the Claude call.
+    """
+
+    outcome: Outcome
+    reason: str | None
+    answer_id: str
+    sources: tuple[Source, ...]
+    model: str | None
+    seconds: float
+    tokens_in: int
+    tokens_out: int
+    usd: float
+
+
+AnswerEvent = Status | Text | Source | Done
+"""The one stream of an answer: any Status/Text/Source, then exactly one Done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """A person's thumb on one answer."""
+
+    answer_id: str
+    user: str
+    feeling: Feeling
+    at: float

@@ -1,0 +1,76 @@
+"""The shared words of `ingest`: frozen values that every room understands. Knows no room and does no I/O."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Literal
+
+Kind = Literal["runbook", "postmortem", "correction"]
+"""What a document is: how to act, what happened, or what a person corrected."""
+
+Clock = Callable[[], float]
+"""Returns the present as seconds since 1970-01-01 UTC. Passed in, so that tests give the time."""
+
+EVERYONE: tuple[str, ...] = ("everyone",)
+"""The audience of a document that every full member may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One runbook or postmortem, already free of secrets.
+
+    `id` is also its public path, `ROOT/relative/path.md`. `text` holds every line of the file (front matter
+    included, so that line numbers agree with the file), redacted. `body_line` is the first line after the front
+    matter, counted from 1. `reviewed` is the day a person last vouched for it.
+    """
+
+    id: str
+    root: str
+    kind: Kind
+    title: str
+    text: str
+    body_line: int = 1
+    services: tuple[str, ...] = ()
+    severity: str | None = None
+    owner: str | None = None
+    audience: tuple[str, ...] = EVERYONE
+    reviewed: date | None = None
+
+    @property
+    def path(self) -> str:
+        """The path people see and scripts read: the id."""
+        return self.id
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A run of whole lines of one document that fits the embedder.
+
+    `heading` is the breadcrumb of headings above it ("Postgres pool > Fix"), `text` the lines as they stand.
+    Lines are counted from 1, both ends included.
+    """
+
+    id: str
+    document_id: str
+    ordinal: int
+    heading: str
+    text: str
+    start_line: int
+    end_line: int
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A chunk found for a question, with what a reader needs to check it. `score` is in [0, 1], higher is nearer."""
+
+    chunk_id: str
+    path: str
+    title: str
+    heading: str
+    kind: Kind
+    services: tuple[str, ...]
+    reviewed: date | None
+    start_line: int
+    end_line: int
+    text: str
+    score: float
