@@ -1,0 +1,127 @@
+"""Front matter: the YAML between `---` lines on top of a document. Pure; a wrong field is reported, never fatal."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from typing import Any, cast
+
+import yaml
+
+MOST_CHARS = 8_000
+"""Front matter beyond this is no front matter; it bounds what YAML has to chew on."""
+
+SEVERITIES = ("low", "medium", "high", "critical")
+FIELDS = ("title", "kind", "service", "severity", "owner", "audience", "reviewed")
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """What the front matter said. `lines` is how many lines it takes, `problems` what was wrong, in words.
+
+    `audience` is None when nothing (or nothing readable) was said; `private` is True when an audience was given that
+    cannot be understood, so that nobody reads the document by accident.
+    """
+
+    lines: int = 0
+    title: str | None = None
+    kind: str | None = None
+    services: tuple[str, ...] = ()
+    severity: str | None = None
+    owner: str | None = None
+    audience: tuple[str, ...] | None = None
+    private: bool = False
+    reviewed: date | None = None
+    problems: tuple[str, ...] = field(default=())
+
+
+class _NoAliases(yaml.SafeLoader):
+    """YAML without aliases: nothing to blow up."""
+
+    def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's own signature
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases are not allowed")
+        return cast("Callable[[Any, Any], Any]", super().compose_node)(parent, index)
+
+
+def front_of(text: str) -> Front:
+    """Return the front matter of `text`; an empty one when there is none."""
+    block, lines = _block(text)
+    if block is None:
+        return Front()
+    try:
+        fields = yaml.load(block, _NoAliases)  # noqa: S506 - a SafeLoader, made stricter
+    except (yaml.YAMLError, ValueError, RecursionError):
+        return Front(lines, private="audience" in block, problems=("front matter is not YAML that can be read",))
+    if fields is None:
+        return Front(lines)
+    if not isinstance(fields, Mapping):
+        return Front(lines, private="audience" in block, problems=("front matter is not a list of `name: value`",))
+    return _judged(lines, fields)
+
+
+def _block(text: str) -> tuple[str | None, int]:
+    rows = text[: MOST_CHARS + 4].split("\n")
+    if rows[0].rstrip() != "---":
+        return None, 0
+    for number, row in enumerate(rows[1:], start=2):
+        if row.rstrip() in {"---", "..."}:
+            return "\n".join(rows[1 : number - 1]), number
+    return None, 0
+
+
+def _judged(lines: int, fields: Mapping[Any, Any]) -> Front:
+    problems: list[str] = []
+
+    def taken(name: str, reader: Callable[[Any], Any], expected: str) -> Any:  # noqa: ANN401 - each field its own type
+        value = fields.get(name)
+        if value is None:
+            return None
+        result = reader(value)
+        if result is None:
+            problems.append(f"front matter: {name} must be {expected}")
+        return result
+
+    audience = taken("audience", _names, "`everyone` or a list of names")
+    return Front(
+        lines=lines,
+        title=taken("title", _line, "one line of text"),
+        kind=taken(
+            "kind", lambda value: value if value in ("runbook", "postmortem") else None, "runbook or postmortem"
+        ),
+        services=taken("service", _names, "a name or a list of names") or (),
+        severity=taken("severity", lambda value: value if value in SEVERITIES else None, ", ".join(SEVERITIES)),
+        owner=taken("owner", _line, "one name"),
+        audience=audience,
+        private=fields.get("audience") is not None and audience is None,
+        reviewed=taken("reviewed", _day, "a day such as 2026-11-20"),
+        problems=tuple(problems),
+    )
+
+
+def _line(value: object) -> str | None:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    line = " ".join(str(value).split())
+    return line or None
+
+
+def _names(value: object) -> tuple[str, ...] | None:
+    if isinstance(value, str):
+        names = [part.strip() for part in value.split(",")]
+    elif isinstance(value, list) and all(isinstance(part, str | int) for part in value):
+        names = [str(part).strip() for part in value]
+    else:
+        return None
+    kept = tuple(dict.fromkeys(name for name in names if name))
+    return kept or None
+
+
+def _day(value: object) -> date | None:
+    if isinstance(value, datetime):
+        return value.date()
+    if isinstance(value, date):
+        return value
+    try:
+        return date.fromisoformat(str(value).strip())
+    except ValueError:
+        return None

@@ -1,0 +1,76 @@
+"""From an original to a document: front matter, kind, title, redaction. Pure."""
+
+import re
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import cast
+
+from ingest.documents.front import Front, front_of
+from ingest.documents.source import Original
+from ingest.redact import redact
+from ingest.types import EVERYONE, Document, Kind
+
+_HEADING_1 = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
+MOST_TITLE_CHARS = 200
+"""A title is shown on one line; longer ones are cut."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A document and what its owner should know about it. `left_out` says why it is not indexed, else None."""
+
+    document: Document
+    problems: tuple[str, ...]
+    left_out: str | None
+
+
+def read(root: str, original: Original) -> Read:
+    """Return the document that `original` is, without its secrets."""
+    front = front_of(original.text)
+    path = f"{root}/{original.relative}"
+    text = redact(original.text)
+    document = Document(
+        id=path,
+        root=root,
+        kind=_kind(front, path),
+        title=redact(front.title or _title(text, front.lines) or _name(path))[:MOST_TITLE_CHARS],
+        text=text,
+        body_line=front.lines + 1,
+        services=front.services,
+        severity=front.severity,
+        owner=front.owner,
+        audience=front.audience or EVERYONE,
+        reviewed=front.reviewed,
+    )
+    return Read(document, front.problems, _left_out(front, document))
+
+
+def _left_out(front: Front, document: Document) -> str | None:
+    if front.private:
+        return "left out: its audience cannot be understood, so nobody may read it"
+    if document.audience != EVERYONE:
+        return f"left out: its audience is {', '.join(document.audience)}, and only `everyone` is served so far"
+    return None
+
+
+def _kind(front: Front, path: str) -> Kind:
+    if front.kind:
+        return cast("Kind", front.kind)
+    folders = [part.lower() for part in PurePosixPath(path).parts[:-1]]
+    return "postmortem" if "postmortems" in folders else "runbook"
+
+
+def _title(text: str, front_lines: int) -> str | None:
+    body = "\n".join(text.split("\n")[front_lines:])
+    match = _HEADING_1.search(body)
+    if match is None:
+        return None
+    return _LINK.sub(r"\1", match.group(1)).replace("`", "").strip() or None
+
+
+def _name(path: str) -> str:
+    stem = PurePosixPath(path).stem
+    if stem.lower() in {"index", "readme", "_index"}:
+        stem = PurePosixPath(path).parent.name
+    return stem.replace("-", " ").replace("_", " ").strip() or stem

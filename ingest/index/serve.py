@@ -1,0 +1,185 @@
+"""The live index of one process: a snapshot for searching, and Chroma beside it where this process owns one.
+
+Chroma is asked only after it has proved itself; until then, and whenever it fails, the exact scan answers.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import structlog
+from sqlalchemy import delete, select
+
+from ingest.documents.store import Contents, Library, Vector, chroma_changes_table
+from ingest.errors import IndexBroken
+from ingest.index.embed import Embedder
+from ingest.index.exact import Near, Vectors
+from ingest.index.search import NEAR_CHUNKS, Filter, Found, Query, Snapshot, search
+from ingest.index.words import terms
+
+_log = structlog.get_logger(__name__)
+
+CANARIES = 32
+"""Known vectors that must find themselves before Chroma serves; a cut vector file fails nearly all (measured)."""
+
+_SAME = 0.999
+"""Cosine above which two vectors are the same but for rounding; twins of a canary may be found in its place."""
+
+
+class Rebuildable(Vectors, Protocol):
+    """An index of vectors that lives outside the process and may be damaged."""
+
+    async def open(self) -> None:
+        """Connect. Raises IndexBroken when it cannot serve."""
+        ...
+
+    async def opened(self) -> None:
+        """Say that the index has proved itself."""
+        ...
+
+    async def reset(self) -> None:
+        """Begin anew, empty. Raises IndexBroken."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the vectors are served: `ok` when Chroma does or none is wanted, and why not in words."""
+
+    ok: bool
+    detail: str
+
+
+class Index:
+    """Finds passages. Without `chroma` every search scans the stored vectors exactly."""
+
+    def __init__(self, library: Library, embedder: Embedder, chroma: Rebuildable | None = None) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._chroma = chroma
+        self._snapshot: Snapshot | None = None
+        self._chroma_serves = False
+        self._refreshing = asyncio.Lock()
+        self.health = Health(chroma is None, "exact scan" if chroma is None else "Chroma is not checked yet")
+
+    async def refresh(self) -> None:
+        """Take over what changed in the database since the last time; cheap when nothing did."""
+        async with self._refreshing:
+            if self._snapshot is None or self._snapshot.revision != await self._library.revision():
+                self._snapshot = await asyncio.to_thread(Snapshot, await self._library.contents())
+
+    async def search(self, question: str, demand: Filter, limit: int) -> Found:
+        """Return up to `limit` documents with their passages, best first; empty when nothing is indexed."""
+        if self._snapshot is None:
+            await self.refresh()
+        snapshot = self._snapshot
+        if snapshot is None or not snapshot.documents:
+            return Found()
+        vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
+        near = await self._near(vector) if demand == Filter() else None
+        query = Query(tuple(terms(question)), vector, demand, limit)
+        return await asyncio.to_thread(search, snapshot, query, near)
+
+    async def start_chroma(self) -> None:
+        """Open Chroma, apply what it missed, check it, and rebuild it from the database if it fails the check."""
+        if self._chroma is None:
+            return
+        try:
+            await self._chroma.open()
+            await catch_up(self._library, self._chroma)
+            self._chroma_serves = await _proves_itself(self._chroma, await self._library.contents())
+        except IndexBroken as error:
+            _log.warning("chroma_broken", detail=str(error))
+        if not self._chroma_serves:
+            await self._rebuild(self._chroma)
+        if self._chroma_serves:
+            await self._chroma.opened()
+            self.health = Health(ok=True, detail="Chroma serves")
+
+    async def follow(self) -> None:
+        """Take over a change of the documents, in Chroma as well; a failing Chroma steps aside."""
+        if self._chroma is not None and self._chroma_serves:
+            try:
+                await catch_up(self._library, self._chroma)
+            except IndexBroken as error:
+                self._step_aside(error)
+        await self.refresh()
+
+    async def _near(self, vector: Vector) -> Sequence[Near] | None:
+        if self._chroma is None or not self._chroma_serves:
+            return None
+        try:
+            return await self._chroma.nearest(vector, NEAR_CHUNKS)
+        except IndexBroken as error:
+            self._step_aside(error)
+            return None
+
+    def _step_aside(self, error: IndexBroken) -> None:
+        _log.warning("chroma_broken", detail=str(error))
+        self._chroma_serves = False
+        self.health = Health(ok=False, detail=f"{error} The exact scan answers; restart to rebuild it.")
+
+    async def _rebuild(self, chroma: Rebuildable) -> None:
+        self.health = Health(ok=False, detail="Chroma is being rebuilt from the database; the exact scan answers")
+        _log.info("chroma_rebuilds")
+        try:
+            await rebuild(self._library, chroma)
+            self._chroma_serves = await _proves_itself(chroma, await self._library.contents())
+        except IndexBroken as error:
+            self._step_aside(error)
+
+
+async def rebuild(library: Library, chroma: Rebuildable) -> None:
+    """Fill an empty Chroma with every vector of the database. Raises IndexBroken."""
+    await chroma.reset()
+    contents = await library.contents()
+    await chroma.put([row.chunk.id for row in contents.rows], _vectors_of(contents))
+    async with library.database.write() as connection:
+        mine = [row.chunk.id for row in contents.rows]
+        for start in range(0, len(mine), 500):
+            done = chroma_changes_table.c.chunk_id.in_(mine[start : start + 500])
+            await connection.execute(delete(chroma_changes_table).where(done, ~chroma_changes_table.c.gone))
+
+
+async def catch_up(library: Library, chroma: Vectors) -> int:
+    """Apply to Chroma what changed in the database and it has not heard of; return how many chunks. Raises IndexBroken.
+
+    Applying is idempotent, and a change is forgotten only once Chroma has it: a kill in between costs a repetition.
+    """
+    async with library.database.read() as connection:
+        changes = (await connection.execute(select(chroma_changes_table))).all()
+    if not changes:
+        return 0
+    contents = await library.contents()
+    position = {row.chunk.id: index for index, row in enumerate(contents.rows)}
+    vectors = _vectors_of(contents)
+    wanted = [change.chunk_id for change in changes if change.chunk_id in position]
+    await chroma.put(wanted, vectors[[position[name] for name in wanted]])
+    await chroma.drop([change.chunk_id for change in changes if change.chunk_id not in position])
+    async with library.database.write() as connection:
+        for change in changes:
+            same = (chroma_changes_table.c.chunk_id == change.chunk_id) & (chroma_changes_table.c.gone == change.gone)
+            await connection.execute(delete(chroma_changes_table).where(same))
+    return len(changes)
+
+
+async def _proves_itself(chroma: Vectors, contents: Contents) -> bool:
+    """Whether as many vectors are there as should be, and known ones find themselves."""
+    total = len(contents.rows)
+    if await chroma.size() != total:
+        return False
+    vectors = _vectors_of(contents)
+    for index in range(0, total, max(total // CANARIES, 1)):
+        near = await chroma.nearest(vectors[index], 1)
+        if not near or near[0][1] < _SAME:
+            return False
+    return True
+
+
+def _vectors_of(contents: Contents) -> Vector:
+    return contents.vectors[[contents.order[row.vector_hash] for row in contents.rows]]

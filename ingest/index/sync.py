@@ -1,0 +1,177 @@
+"""Brings the database level with the sources: what is new or changed is read, cut and embedded; what is gone goes.
+
+An unchanged document costs a hash. Work is committed in batches, so that a kill loses one batch at most and the next
+run ends in the same state as an undisturbed one.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ingest.documents.chunk import CHUNK_VERSION, card_of, chunks_of, embedded_text
+from ingest.documents.read import Read, read
+from ingest.documents.source import Original, Skipped, Source
+from ingest.documents.store import Library, Stored, Vector
+from ingest.errors import MassDeletion
+from ingest.index.embed import Embedder
+from ingest.redact import REDACTION_VERSION
+from ingest.types import Clock
+
+Progress = Callable[[int, int, str], None]
+"""Told (done, total, what) as work goes on; knows no screen."""
+
+BATCH = 16
+"""Documents a transaction: some 150 chunks, two or three seconds of embedding."""
+
+MASS_DOCUMENTS, MASS_SHARE = 10, 0.3
+"""At least so many documents, and more than this share of a root, vanishing at once need a person's yes."""
+
+
+class Note(NamedTuple):
+    """Something the owner of a document should know."""
+
+    path: str
+    words: str
+
+
+@dataclass
+class Report:
+    """What a sync did. `embedded` counts the texts that went through the model; `notes` are in path order per root."""
+
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    removed: int = 0
+    embedded: int = 0
+    notes: list[Note] = field(default_factory=list)
+
+    @property
+    def touched(self) -> bool:
+        """Whether anything that search sees is different now."""
+        return bool(self.added or self.changed or self.removed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A source's documents against what is stored: what must be read again, what is level, what is not there."""
+
+    fresh: dict[str, "_Fresh"]
+    level: frozenset[str]
+    notes: tuple[Note, ...]
+
+
+class _Fresh(NamedTuple):
+    """A document that is new or changed, with the fingerprint it will be known by."""
+
+    read: Read
+    fingerprint: str
+
+
+class Sync:
+    """Brings sources and database level. Blocking work runs in threads."""
+
+    def __init__(self, library: Library, embedder: Embedder, clock: Clock) -> None:
+        self._library = library
+        self._embedder = embedder
+        self._clock = clock
+
+    async def source(self, source: Source, progress: Progress, report: Report, *, sure: bool = False) -> None:
+        """Level one source; `sure` allows many documents to vanish. Adds to `report`.
+
+        Raises FolderMissing when the source cannot be read, MassDeletion when too much is gone; both change nothing.
+        """
+        known = await self._library.known(source.name)
+        fingerprints = {path: each.fingerprint for path, each in known.items()}
+        found = await asyncio.to_thread(self._compare, source, fingerprints)
+        gone = sorted(known.keys() - found.fresh.keys() - found.level)
+        if not sure and len(gone) >= MASS_DOCUMENTS and len(gone) > MASS_SHARE * len(known):
+            raise MassDeletion(
+                f"{len(gone)} of {len(known)} documents of {source.name} are gone at once: "
+                "nothing was changed; if that is meant, run sync again with --yes."
+            )
+        report.notes += found.notes
+        report.notes += [Note(path, problem) for path in sorted(found.level) for problem in known[path].problems]
+        report.unchanged += len(found.level)
+        report.removed += len(gone)
+        report.added += len(found.fresh.keys() - known.keys())
+        report.changed += len(found.fresh.keys() & known.keys())
+        await self._library.drop(gone)
+        await self._write(found.fresh, source.name, progress, report)
+        await self._library.finish(source.name, self._clock())
+
+    def _compare(self, source: Source, fingerprints: dict[str, str]) -> _Found:
+        fresh: dict[str, _Fresh] = {}
+        level: set[str] = set()
+        notes: list[Note] = []
+        for original in source.originals():
+            path = f"{source.name}/{original.relative}"
+            if isinstance(original, Skipped):
+                notes.append(Note(path, original.reason))
+            elif fingerprints.get(path) == (fingerprint := self._fingerprint(original)):
+                level.add(path)
+            elif (document := read(source.name, original)).left_out:
+                notes.append(Note(path, document.left_out))
+            else:
+                fresh[path] = _Fresh(document, fingerprint)
+        return _Found(fresh, frozenset(level), tuple(notes))
+
+    def _fingerprint(self, original: Original) -> str:
+        return _hash(f"{REDACTION_VERSION} {CHUNK_VERSION} {self._embedder.model}\n{original.text}")
+
+    async def _write(self, fresh: dict[str, _Fresh], name: str, progress: Progress, report: Report) -> None:
+        done = 0
+        for batch in _batches(sorted(fresh)):
+            reads = [fresh[path] for path in batch]
+            progress(done, len(fresh), name)
+            prepared = await asyncio.to_thread(self._prepared, reads)
+            missing = await self._missing(prepared.texts)
+            vectors = await asyncio.to_thread(self._embedded, missing)
+            await self._library.write(prepared.stored, vectors)
+            report.embedded += len(missing)
+            report.notes += [Note(each.read.document.path, problem) for each in reads for problem in each.read.problems]
+            done += len(batch)
+        if fresh:
+            progress(done, len(fresh), name)
+
+    def _prepared(self, reads: Sequence[_Fresh]) -> "_Prepared":
+        texts: dict[str, str] = {}
+        stored = [self._stored(each, texts) for each in reads]
+        return _Prepared(stored, texts)
+
+    def _stored(self, each: _Fresh, texts: dict[str, str]) -> Stored:
+        document = each.read.document
+        chunks = chunks_of(document, self._embedder.count, self._embedder.window)
+        read_by_model = [embedded_text(document.title, chunk.heading, chunk.text) for chunk in chunks]
+        hashes = [self._named(text) for text in (card_of(document), *read_by_model)]
+        texts.update(zip(hashes, (card_of(document), *read_by_model), strict=True))
+        return Stored(document, each.fingerprint, each.read.problems, hashes[0], tuple(chunks), tuple(hashes[1:]))
+
+    async def _missing(self, texts: dict[str, str]) -> dict[str, str]:
+        have = await self._library.have_vectors(texts)
+        return {name: text for name, text in texts.items() if name not in have}
+
+    def _embedded(self, texts: dict[str, str]) -> dict[str, Vector]:
+        if not texts:
+            return {}
+        vectors = self._embedder.embed(list(texts.values()))
+        return dict(zip(texts, vectors, strict=True))
+
+    def _named(self, text: str) -> str:
+        return _hash(f"{self._embedder.model}\n{text}")
+
+
+class _Prepared(NamedTuple):
+    """A batch ready to be embedded: its documents, and the texts by the hash of their vector."""
+
+    stored: list[Stored]
+    texts: dict[str, str]
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _batches(paths: Sequence[str]) -> Iterable[Sequence[str]]:
+    return (paths[start : start + BATCH] for start in range(0, len(paths), BATCH))
