@@ -23,6 +23,7 @@ _FENCE = re.compile(r"^\s*(```+|~~~+)")
 _SENTENCE = re.compile(r"(?<=[.!?:;])(?:\*\*|_)?\s+(?=[^\s\[])")
 _LEAD = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)?\s*")
 _CODE = re.compile(r"`([^`\n]+)`")
+_CODE_SPAN = re.compile(r"(`+[^`\n]*`+)")
 _QUOTE = re.compile(r"[\"“]([^\"“”\n]{6,})[\"”]")
 _NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)*(?![\w])")
 _NAME = re.compile(
@@ -155,6 +156,35 @@ class Checker:
     def _left_out(self) -> str:
         self.dropped += 1
         return LEFT_OUT
+
+
+@dataclass
+class Renumbered:
+    """Takes text whose marks are known to be true, and gives it back with the numbers that its sources have."""
+
+    cited: dict[int, int] = field(default_factory=dict)
+
+    def feed(self, text: str) -> Iterator[str]:
+        """Yield the text, whole lines and whole fences of it, under the answer's numbers; code is left alone."""
+        fence, lines = "", []
+        for line in text.split("\n"):
+            if fence:
+                fence = "" if _closes(fence, line) else fence
+            elif _FENCE.match(line):
+                fence = line
+            lines.append(line if fence else self._line(line))
+        yield "\n".join(lines)
+
+    def _line(self, line: str) -> str:
+        parts = _CODE_SPAN.split(line)
+        return "".join(part if part.startswith("`") else _MARK.sub(self._mark, part) for part in parts)
+
+    def _mark(self, mark: re.Match[str]) -> str:
+        return f"[{self.cited.setdefault(int(mark[1]), len(self.cited) + 1)}]"
+
+    def finish(self) -> Iterator[str]:
+        """Yield nothing: nothing is held back."""
+        yield from ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
+from bot.answer.verdict import judge
 from ingest.index.search import Evidence, Filter, Found, Hit, asks_for_history
 from ingest.types import Passage
 
@@ -11,6 +12,10 @@ DOCUMENTS = 4
 
 PASSAGES_OF_FIRST, PASSAGES_OF_OTHERS = 4, 2
 """The best document is quoted at length, as its check, fix and rollback belong together; the others briefly."""
+
+
+COMMANDS_HELP = 0.1
+"""What a passage with commands gains over its neighbours in the same document: people on call came to act."""
 
 
 class Search(Protocol):
@@ -23,7 +28,7 @@ class Search(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """`passages` in the order they are numbered in, the first document's first; `nearest` is the best of each."""
+    """`passages` as they are numbered, by document and then best first; `nearest` is the best of each document."""
 
     passages: tuple[Passage, ...]
     nearest: tuple[Passage, ...]
@@ -31,19 +36,29 @@ class Recalled:
 
 
 async def recall(search: Search, question: str) -> Recalled:
-    """Return what there is on a question; one about the past looks in the postmortems, if there are any."""
-    found = Found()
-    if asks_for_history(question):
-        found = await search.search(question, Filter(kind="postmortem"), DOCUMENTS)
-    if not found.hits:
-        found = await search.search(question, Filter(), DOCUMENTS)
+    """Return what there is on a question."""
+    found = await found_for(search, question, DOCUMENTS)
     nearest = tuple(hit.passages[0] for hit in found.hits)
     return Recalled(_chosen(found.hits), nearest, found.evidence)
+
+
+async def found_for(search: Search, question: str, limit: int) -> Found:
+    """Search as an answer does: a question about the past looks in the postmortems, unless those know nothing of it."""
+    if asks_for_history(question):
+        found = await search.search(question, Filter(kind="postmortem"), limit)
+        if found.hits and judge(found.evidence) != "not_found":
+            return found
+    return await search.search(question, Filter(), limit)
 
 
 def _chosen(hits: tuple[Hit, ...]) -> tuple[Passage, ...]:
     chosen: list[Passage] = []
     for number, hit in enumerate(hits):
-        best = hit.passages[: PASSAGES_OF_OTHERS if number else PASSAGES_OF_FIRST]
-        chosen += sorted(best, key=lambda passage: passage.start_line)
+        best = sorted(hit.passages, key=lambda passage: -_use(passage))
+        chosen += best[: PASSAGES_OF_OTHERS if number else PASSAGES_OF_FIRST]
     return tuple(chosen)
+
+
+def _use(passage: Passage) -> float:
+    """Return how much a passage helps: its score, and more if it says what to run."""
+    return passage.score + (COMMANDS_HELP if "```" in passage.text else 0.0)

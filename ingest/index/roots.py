@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ingest.documents.folder import Folder
 from ingest.documents.store import Library, Root
-from ingest.errors import FolderMissing, WrongUse
+from ingest.errors import FolderMissing, MassDeletion, WrongUse
 from ingest.index.sync import Note, Progress, Report, Sync
 
 
@@ -28,10 +28,14 @@ class Request:
 
 @dataclass
 class Outcome:
-    """The report of all roots, and the roots that were refused with the reason; those are as they were."""
+    """The report of all roots, and why some were refused; those are as they were.
+
+    `unsure` means that one was refused only because too much vanished, which a yes allows.
+    """
 
     report: Report = field(default_factory=Report)
     refused: list[str] = field(default_factory=list)
+    unsure: bool = False
     roots: list[str] = field(default_factory=list)
 
 
@@ -49,6 +53,7 @@ async def sync_all(library: Library, sync: Sync, request: Request, progress: Pro
             await sync.source(folder, progress, outcome.report, sure=request.sure)
         except WrongUse as error:
             outcome.refused.append(str(error))
+            outcome.unsure |= isinstance(error, MassDeletion)
     outcome.report.notes += await _same_titles(library)
     return outcome
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import structlog
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 
 from ingest.documents.store import Contents, Library, Vector, chroma_changes_table
 from ingest.errors import IndexBroken
@@ -101,6 +101,20 @@ class Index:
             await self._chroma.opened()
             self.health = Health(ok=True, detail="Chroma serves")
 
+    async def catch_up(self) -> None:
+        """Tell Chroma what it has not heard of, without serving from it; opens it only if there is anything to tell.
+
+        A Chroma that cannot take it keeps what is waiting: the next start of the bot checks and rebuilds it.
+        """
+        if self._chroma is None or not await changes_waiting(self._library):
+            return
+        try:
+            await self._chroma.open()
+            await catch_up(self._library, self._chroma)
+            await self._chroma.opened()
+        except IndexBroken as error:
+            _log.warning("chroma_broken", detail=str(error))
+
     async def follow(self) -> None:
         """Take over a change of the documents, in Chroma as well; a failing Chroma steps aside."""
         if self._chroma is not None and self._chroma_serves:
@@ -132,6 +146,12 @@ class Index:
             self._chroma_serves = await _proves_itself(chroma, await self._library.contents())
         except IndexBroken as error:
             self._step_aside(error)
+
+
+async def changes_waiting(library: Library) -> int:
+    """Return how many changes Chroma has not heard of."""
+    async with library.database.read() as connection:
+        return int(await connection.scalar(select(func.count()).select_from(chroma_changes_table)) or 0)
 
 
 async def rebuild(library: Library, chroma: Rebuildable) -> None:

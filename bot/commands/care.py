@@ -1,0 +1,156 @@
+"""`status`, `doctor`, `migrate` and `redact`: is it well, will it be well, and small repairs."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from bot.build.house import EXAMPLE, House, database_of, embedder, opened
+from bot.commands import screen
+from bot.errors import BotError
+from bot.migrations import migrate as migrated
+from bot.migrations import newest, revision
+from bot.owner import owner_of
+from bot.settings import Settings
+from bot.slack.check import team_of
+from ingest.errors import IngestError
+from ingest.index.embed import Embedder
+from ingest.index.serve import changes_waiting
+from ingest.redact import redact as without_secrets
+
+
+async def status(settings: Settings) -> int:
+    """Show what is indexed, what was asked and who runs; reads only."""
+    async with opened(settings) as house:
+        for name, words in [
+            ("Data folder", f"{settings.data} ({owner_of(settings.data) or 'no bot is running here'})"),
+            ("Documents", await _documents(house)),
+            ("Sources", await _sources(house)),
+            ("Chroma", await _chroma(house)),
+            ("Questions", _counted(await house.journal.outcomes()) or "none yet"),
+            ("Posts", _counted(await house.outbox.counts()) or "none yet"),
+            ("Answers by", settings.claude.model if settings.claude.configured else "quotes (no model is configured)"),
+            ("Chat", "Slack" if settings.slack.configured else "the local workspace"),
+        ]:
+            screen.out(f"{name + ':':<13}{words}")
+    return 0
+
+
+async def _documents(house: House) -> str:
+    counts = await house.library.counts()
+    return _counted({f"{kind}s" if kind != "chunks" else "passages": number for kind, number in counts.items()})
+
+
+async def _sources(house: House) -> str:
+    roots = [f"{root.name} ({root.location})" for root in await house.library.roots()]
+    at = await house.library.last_synced()
+    when = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M UTC") if at else "never"
+    return f"{', '.join(roots)}; last synced {when}" if roots else "none yet: `copilot sync FOLDER`"
+
+
+async def _chroma(house: House) -> str:
+    waiting = await changes_waiting(house.library)
+    return f"{waiting} changes wait for it" if waiting else "level with the database"
+
+
+def _counted(counts: Mapping[Any, int]) -> str:
+    return ", ".join(f"{number} {what}" for what, number in sorted(counts.items()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    """A check's result: `what_now` is empty when all is well."""
+
+    name: str
+    found: str
+    what_now: str = ""
+
+
+async def doctor(settings: Settings) -> int:
+    """Check everything that the bot needs, one line each; return 1 when something must be done."""
+    checks: tuple[tuple[str, Callable[[], Awaitable[str]]], ...] = (
+        ("data folder", lambda: asyncio.to_thread(_writable, settings.data)),
+        ("database", lambda: _database(settings)),
+        ("embedder", lambda: asyncio.to_thread(_embeds, embedder())),
+        ("folders", lambda: asyncio.to_thread(_folders, settings)),
+        ("chat", lambda: _chat(settings)),
+        ("model", lambda: _model(settings)),
+    )
+    findings = [await _finding(name, check) for name, check in checks]
+    for finding in findings:
+        mark = screen.mark(good=not finding.what_now)
+        screen.out(f"{mark} {finding.name}: {finding.what_now or finding.found}")
+    return 1 if any(finding.what_now for finding in findings) else 0
+
+
+async def _finding(name: str, check: Callable[[], Awaitable[str]]) -> _Finding:
+    try:
+        return _Finding(name, await check())
+    except (BotError, IngestError) as error:
+        return _Finding(name, "", str(error))
+
+
+def _writable(data: Path) -> str:
+    try:
+        data.mkdir(parents=True, exist_ok=True)
+        probe = data / ".doctor"
+        probe.write_text("", encoding="utf-8")
+        probe.unlink()
+    except OSError as error:
+        raise BotError(f"{data} cannot be written: check its permissions and the disk.") from error
+    owner = owner_of(data)
+    return f"{data} is writable{f', and belongs to {owner}' if owner else ''}"
+
+
+async def _database(settings: Settings) -> str:
+    async with database_of(settings) as database:
+        found = await revision(database)
+    if found != newest():
+        return f"at revision {found or 'none'}, the first command brings it to {newest()}"
+    return f"{'SQLite' if database.is_sqlite else 'Postgres'} at revision {found}"
+
+
+def _embeds(model: Embedder) -> str:
+    vector = model.embed(["a disk is full"])[0]
+    return f"{model.model}, {len(vector)} dimensions, weights as published"
+
+
+def _folders(settings: Settings) -> str:
+    folders = settings.documents.folders or (EXAMPLE,)
+    missing = [str(folder) for folder in folders if not folder.is_dir()]
+    if missing:
+        raise BotError(f"no such folder: {', '.join(missing)}; correct documents.folders.")
+    return ", ".join(str(folder) for folder in folders)
+
+
+async def _chat(settings: Settings) -> str:
+    if not settings.slack.configured:
+        return "the local workspace (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN for Slack)"
+    token = settings.slack.bot_token
+    team = await team_of(token.get_secret_value() if token else "", settings.slack.api_url)
+    return f"Slack, workspace {team}"
+
+
+async def _model(settings: Settings) -> str:
+    if not settings.claude.configured:
+        return "none: the passages are quoted (set ANTHROPIC_API_KEY for worded answers)"
+    return f"{settings.claude.model} at {settings.claude.base_url or 'Anthropic'} (not called: that would cost)"
+
+
+async def migrate(settings: Settings) -> int:
+    """Bring the database to the newest revision."""
+    async with database_of(settings) as database:
+        did = await migrated(database)
+    screen.say(f"The database is at revision {newest()}{'' if did else ' already'}.")
+    return 0
+
+
+def redact() -> int:
+    """Copy stdin to stdout, line by line, without secrets."""
+    for line in sys.stdin.buffer:
+        sys.stdout.write(without_secrets(line.decode("utf-8", errors="replace")))
+        sys.stdout.flush()
+    return 0

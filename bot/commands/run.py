@@ -1,0 +1,116 @@
+"""`run`: the bot itself, in Slack or in the local workspace, until it is told to stop."""
+
+import asyncio
+import signal
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import text
+
+from bot.build.chat import chat_of, door, slack_bot
+from bot.build.house import House, opened, warm, writer_of
+from bot.claude.client import Writer
+from bot.commands import screen
+from bot.commands.follow import Follower
+from bot.commands.knowledge import sync_here
+from bot.door.door import Check, Checks
+from bot.door.metrics import Metrics
+from bot.owner import owning
+from bot.settings import Settings
+from bot.slack.app import SlackBot
+
+GAUGE_S = 5.0
+"""How often the outbox is counted for the metrics."""
+
+STOP_S = 25.0
+"""How long answers that have begun may finish after SIGTERM; what is left is taken up at the next start."""
+
+
+async def run(settings: Settings) -> int:
+    """Run until SIGINT or SIGTERM. Prints `ready URL` on stdout once people can ask."""
+    stop = _told_to_stop()
+    with owning(settings.data, "copilot run"):
+        async with opened(settings, chroma=True) as house, writer_of(settings) as writer:
+            if not (await house.library.counts())["chunks"]:
+                screen.report(await sync_here(house, house.request()))
+            await asyncio.gather(house.index.refresh(), house.warm(), warm(writer))
+            await _serve(house, writer, stop)
+    return 0
+
+
+async def _serve(house: House, writer: Writer, stop: asyncio.Event) -> None:
+    registry = CollectorRegistry()
+    metrics, follower = Metrics(registry), Follower(house)
+    async with AsyncExitStack() as stack:
+        chat = await stack.enter_async_context(chat_of(house.settings))
+        bot = slack_bot(house, writer, chat, metrics)
+        checks = _Checks(house, bot, follower)
+        way_in = await stack.enter_async_context(door(house.settings, checks.all(), registry))
+        await bot.start()
+        stack.push_async_callback(bot.stop, STOP_S)
+        screen.out(f"ready {chat.page or way_in.url}")
+        work = [asyncio.create_task(follower.run()), asyncio.create_task(_gauge(house, metrics))]
+        stack.push_async_callback(_ended, work)
+        await asyncio.wait([asyncio.create_task(stop.wait()), *work], return_when=asyncio.FIRST_COMPLETED)
+
+
+async def _ended(work: list[asyncio.Task[None]]) -> None:
+    """End the tasks; the first that failed by itself is the reason why the bot stops."""
+    failed = [task for task in work if task.done()]
+    for task in work:
+        task.cancel()
+    await asyncio.gather(*work, return_exceptions=True)
+    for task in failed:
+        task.result()
+
+
+async def _gauge(house: House, metrics: Metrics) -> None:
+    while True:
+        metrics.outbox(await house.outbox.counts())
+        await asyncio.sleep(GAUGE_S)
+
+
+def _told_to_stop() -> asyncio.Event:
+    stop = asyncio.Event()
+    for signum in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(signum, stop.set)
+    return stop
+
+
+@dataclass(frozen=True, slots=True)
+class _Checks:
+    """What /healthz asks."""
+
+    house: House
+    bot: SlackBot
+    follower: Follower
+
+    def all(self) -> Checks:
+        return {
+            "database": self._database,
+            "documents": self.follower.check,
+            "chroma": self._chroma,
+            "chat": self._chat,
+            "posts": self._posts,
+        }
+
+    async def _database(self) -> Check:
+        async with self.house.database.read() as connection:
+            await connection.execute(text("SELECT 1"))
+        return Check(ok=True, detail="answers")
+
+    async def _chroma(self) -> Check:
+        health = self.house.index.health
+        return Check(ok=health.ok, detail=health.detail)
+
+    async def _chat(self) -> Check:
+        health = await self.bot.health()
+        detail = f"{health.working} questions in work, {health.waiting} waiting"
+        return Check(ok=health.connected, detail=detail if health.connected else "the socket is not connected")
+
+    async def _posts(self) -> Check:
+        counts = await self.house.outbox.counts()
+        dead, unknown = counts.get("dead", 0), counts.get("unknown", 0)
+        detail = f"{dead} refused for good, {unknown} of unknown fate" if dead or unknown else "all delivered"
+        return Check(ok=not dead, detail=detail)

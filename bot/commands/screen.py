@@ -1,0 +1,139 @@
+"""What commands show: machine output on stdout, everything else on stderr; colour and bars only on a terminal."""
+
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+
+from bot.types import AnswerEvent, Done, Source, Status, Text
+from ingest.index.roots import Outcome
+from ingest.index.sync import Progress
+from ingest.types import Passage
+
+LINE_EVERY_S = 5.0
+"""Without a terminal, progress is a line at most so often: logs stay readable."""
+
+MOST_NOTES = 30
+"""Notes on documents shown one by one; the rest are counted."""
+
+SHOWN_LINES = 6
+"""Lines of a passage that `search` shows on a terminal."""
+
+
+def say(text: str = "") -> None:
+    """Write a line for people."""
+    print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is where commands write
+
+
+def row(data: Mapping[str, object]) -> None:
+    """Write a row for machines: one JSON object a line on stdout."""
+    out(json.dumps(data, ensure_ascii=False, default=str))
+
+
+def out(text: str, end: str = "\n") -> None:
+    """Write the result itself, on stdout."""
+    print(text, end=end, flush=True)  # noqa: T201 - this is where commands write
+
+
+def agreed(reasons: Sequence[str]) -> bool:
+    """Ask the person at the terminal whether to go on all the same."""
+    for reason in reasons:
+        say(reason)
+    say("Remove them? [y/N]")
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+@contextmanager
+def progress() -> Iterator[Progress]:
+    """Show progress: a bar on a terminal, else a line now and then."""
+    if not sys.stderr.isatty():
+        yield _lines()
+        return
+    from rich import progress as bars  # noqa: PLC0415 - only a terminal pays for it
+    from rich.console import Console  # noqa: PLC0415
+
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
+    with bars.Progress(*columns, bars.TimeRemainingColumn(), console=Console(stderr=True), transient=True) as shown:
+        tasks: dict[str, bars.TaskID] = {}
+
+        def show(done: int, total: int, what: str) -> None:
+            if what not in tasks:
+                tasks[what] = shown.add_task(f"Reading {what}", total=total)
+            shown.update(tasks[what], completed=done)
+
+        yield show
+
+
+def _lines() -> Progress:
+    last = time.monotonic() - LINE_EVERY_S
+
+    def show(done: int, total: int, what: str) -> None:
+        nonlocal last
+        now = time.monotonic()
+        if done == total or now - last >= LINE_EVERY_S:
+            last = now
+            say(f"Reading {what}: {done} of {total} documents")
+
+    return show
+
+
+def report(outcome: Outcome) -> None:
+    """Show what a sync did and what the owners of documents should know."""
+    done = outcome.report
+    for note in done.notes[:MOST_NOTES]:
+        say(f"  {note.path}: {note.words}")
+    if len(done.notes) > MOST_NOTES:
+        say(f"  and {len(done.notes) - MOST_NOTES} more such notes")
+    counts = {"added": done.added, "changed": done.changed, "removed": done.removed, "unchanged": done.unchanged}
+    words = ", ".join(f"{number} {what}" for what, number in counts.items() if number) or "no documents"
+    say(f"Synced {', '.join(outcome.roots) or 'nothing'}: {words}; {done.embedded} texts embedded.")
+    for reason in outcome.refused:
+        say(reason)
+
+
+def passage(rank: int, found: Passage) -> None:
+    """Show a passage to a person: where it stands, and its first lines."""
+    place = f"{found.path}:{found.start_line}-{found.end_line}"
+    out(f"{rank}. {_bold(found.title)} > {found.heading}  ({place}, {found.score:.2f})")
+    lines = [line for line in found.text.split("\n") if line.strip()]
+    for line in lines[:SHOWN_LINES]:
+        out(f"   {line}")
+    if len(lines) > SHOWN_LINES:
+        out(f"   ... {len(lines) - SHOWN_LINES} more lines")
+    out("")
+
+
+def event(told: AnswerEvent) -> None:
+    """Show an answer as it comes: the text on stdout, what the bot is doing on stderr."""
+    match told:
+        case Status(text):
+            say(_dim(f"{text} ..."))
+        case Text(text):
+            out(text, end="")
+        case Done():
+            out(_ending(told))
+        case Source():
+            pass  # the sources stand together at the end
+
+
+def _ending(done: Done) -> str:
+    sources = [f"[{each.id}] {each.title}, {each.path}:{each.start_line}-{each.end_line}" for each in done.sources]
+    cost = (
+        f"{done.tokens_in + done.tokens_out:,} tokens · {done.usd:.4f} USD · {done.model}" if done.model else "quoted"
+    )
+    return "\n".join(["", *(["Sources:"] if sources else []), *sources, _dim(f"{done.seconds:.1f} s · {cost}")])
+
+
+def mark(*, good: bool) -> str:
+    """Return the sign in front of a check's result."""
+    word, colour = ("ok ", 32) if good else ("BAD", 31)
+    return f"\033[{colour}m{word}\033[0m" if sys.stdout.isatty() else word
+
+
+def _bold(text: str) -> str:
+    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def _dim(text: str) -> str:
+    return f"\033[2m{text}\033[0m" if sys.stdout.isatty() else text

@@ -1,0 +1,158 @@
+"""Events taken in from chat, written down before they are acknowledged, so that no crash loses one. Knows no Slack."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+
+from sqlalchemy import JSON, Column, Float, Index, String, Table, or_, select, update
+from sqlalchemy.engine import RowMapping
+
+from bot.journal.outbox import Intent, put
+from ingest.database import Database, metadata
+from ingest.types import Clock
+
+LEASE_S = 300.0
+"""How long a row belongs to the worker that took it; longer than any answer streams (bot.limits.STREAM_LIFE_S)."""
+
+inbox = Table(
+    "inbox",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("event_id", String(255), nullable=False, unique=True),
+    Column("gesture", String(128), unique=True),
+    Column("client_msg_id", String(128), unique=True),
+    Column("event", JSON, nullable=False),
+    Column("state", String(8), nullable=False),
+    Column("outcome", String(64)),
+    Column("owner", String(128), nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("taken_at", Float, nullable=False),
+    Column("done_at", Float),
+    Index("ix_inbox_state_lease_until", "state", "lease_until"),
+)
+"""One row per gesture. `event` is emptied when the row is done: nothing is kept that is not needed to answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What a person did, reduced to what it takes to answer it again.
+
+    `kind` is the caller's word. `ts` and `thread` are the chat's ids of the message and of the thread to answer in;
+    `response_url` is the private way back where there is one; `about` is the id of an answer that is spoken of.
+    """
+
+    kind: str
+    user: str
+    channel: str
+    text: str = ""
+    ts: str | None = None
+    thread: str | None = None
+    team: str | None = None
+    response_url: str | None = None
+    about: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """An event with the names under which the chat may deliver it again.
+
+    One gesture may come under several event ids: then `gesture` (channel and time of the message) or
+    `client_msg_id` is the same.
+    """
+
+    event: Event
+    event_id: str
+    gesture: str | None = None
+    client_msg_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An accepted event. `id` is ours and names the question; `at` is when it was taken in (seconds, UTC)."""
+
+    id: str
+    event: Event
+    at: float
+
+
+class Inbox:
+    """Accepted events in the database. Every method is one transaction; SQLAlchemy's errors pass through."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        new_id: Callable[[], str],
+        owner: str = "copilot",
+        lease_s: float = LEASE_S,
+    ) -> None:
+        """`owner` must survive a restart of the same worker and differ between workers on one database."""
+        self._database = database
+        self._clock = clock
+        self._new_id = new_id
+        self._owner = owner
+        self._lease_s = lease_s
+
+    async def take_in(self, arrival: Arrival, promise: Callable[[str], Intent] | None = None) -> Taken | None:
+        """Return the event as accepted, committed, or None when it was known already.
+
+        `promise` makes the intent that must not be lost once the event is accepted, from the new id; it is
+        committed in the same transaction.
+        """
+        now, name = self._clock(), self._new_id()
+        row = {
+            "id": name,
+            "event_id": arrival.event_id,
+            "gesture": arrival.gesture,
+            "client_msg_id": arrival.client_msg_id,
+            "event": _packed(arrival.event),
+            "state": "new",
+            "owner": self._owner,
+            "lease_until": now + self._lease_s,
+            "taken_at": now,
+        }
+        statement = self._database.insert(inbox).values(row).on_conflict_do_nothing().returning(inbox.c.id)
+        async with self._database.write() as connection:
+            if (await connection.execute(statement)).first() is None:
+                return None
+            if promise is not None:
+                await put(self._database, connection, promise(name), now)
+        return Taken(id=name, event=arrival.event, at=now)
+
+    async def done(self, name: str, outcome: str) -> None:
+        """Write down how the event ended and forget what was said; a second call changes nothing."""
+        async with self._database.write() as connection:
+            await connection.execute(
+                update(inbox)
+                .where(inbox.c.id == name, inbox.c.state == "new")
+                .values(state="done", outcome=outcome, done_at=self._clock(), event={})
+            )
+
+    async def unfinished(self) -> Sequence[Taken]:
+        """Take over and return what must be worked on again, oldest first.
+
+        These are rows of this owner (left by its earlier life) and rows whose owner let the lease run out. To be
+        called before new events are taken in.
+        """
+        now = self._clock()
+        mine = or_(inbox.c.owner == self._owner, inbox.c.lease_until <= now)
+        async with self._database.write() as connection:
+            rows = await connection.execute(
+                select(inbox.c.id, inbox.c.event, inbox.c.taken_at)
+                .where(inbox.c.state == "new", mine)
+                .order_by(inbox.c.taken_at, inbox.c.id)
+            )
+            taken = [_taken(row) for row in rows.mappings()]
+            await connection.execute(
+                update(inbox)
+                .where(inbox.c.state == "new", mine)
+                .values(owner=self._owner, lease_until=now + self._lease_s)
+            )
+        return taken
+
+
+def _packed(event: Event) -> dict[str, str]:
+    return {name: value for name, value in asdict(event).items() if value is not None}
+
+
+def _taken(row: RowMapping) -> Taken:
+    return Taken(id=row["id"], event=Event(**row["event"]), at=row["taken_at"])

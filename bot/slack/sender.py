@@ -1,0 +1,236 @@
+"""Posts what the outbox holds: at a pace, once, and after a crash only what Slack does not have. Knows no answer."""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager
+from random import Random
+from typing import Any
+from weakref import WeakValueDictionary
+
+import structlog
+
+from bot.errors import BotError, SlackRefused
+from bot.journal.outbox import SENDERS, Outbox, Posting
+from bot.slack.calls import Away, Busy, Calls, Unsure
+from bot.slack.crew import Crew
+from bot.slack.history import History, marked
+from bot.slack.pace import Pacer, Sleep
+from ingest.types import Clock
+
+log = structlog.get_logger(__name__)
+
+SETTLE_S = 5.0
+"""How long Slack's history may lag behind a post before its absence means something."""
+
+BACKOFF_S = (1.0, 60.0)
+"""First and longest wait between tries while Slack is out of reach; doubled each time, with jitter."""
+
+REPEATED = "_possibly repeated_"
+"""Stands first in a message that Slack may show twice."""
+
+QUIET: Mapping[str, Any] = {"unfurl_links": False, "unfurl_media": False}
+"""On every post: a preview fetched by Slack would carry data out without a click."""
+
+Post = Callable[[Posting], Awaitable[str | None]]
+"""Makes Slack show an intent; returns the message's ts, None where Slack gives none."""
+
+
+class Lost(BotError):
+    """Nobody can tell whether Slack has the message, and it is not to be repeated (again)."""
+
+
+class Sender:
+    """The only way for a new message into Slack. One lane a channel: one channel's trouble does not stop another."""
+
+    def __init__(
+        self,
+        calls: Calls,
+        outbox: Outbox,
+        history: History,
+        pacer: Pacer,
+        crew: Crew,
+        *,
+        fault: Callable[[str], None],
+        clock: Clock,
+        sleep: Sleep,
+        rng: Random,
+        settle_s: float = SETTLE_S,
+    ) -> None:
+        self._calls = calls
+        self._outbox = outbox
+        self._history = history
+        self._pacer = pacer
+        self._crew = crew
+        self._fault = fault
+        self._clock = clock
+        self._sleep = sleep
+        self._rng = rng
+        self._settle_s = settle_s
+        self._threads: WeakValueDictionary[tuple[str, str | None], asyncio.Lock] = WeakValueDictionary()
+        self._lanes: dict[str, asyncio.Task[None]] = {}
+        self._left: defaultdict[str, deque[str]] = defaultdict(deque)
+        self._woken: set[str] = set()
+
+    async def recover(self) -> None:
+        """Take up what an earlier life left: posts in flight first, then those that wait."""
+        for posting in await self._outbox.in_flight():
+            if posting.intent.kind in SENDERS:
+                self._left[posting.intent.channel].append(posting.key)
+        for channel in {*self._left, *await self._outbox.channels()}:
+            self.wake(channel)
+
+    def wake(self, channel: str) -> None:
+        """Say that something waits for this channel. Returns at once."""
+        self._woken.add(channel)
+        lane = self._lanes.get(channel)
+        if lane is None or lane.done():
+            self._lanes[channel] = self._crew.start(self._lane(channel), name=f"lane {channel}")
+
+    async def sweep(self) -> None:
+        """Wake every channel for which something waits, should its lane have failed."""
+        for channel in await self._outbox.channels():
+            self.wake(channel)
+
+    async def place(self, key: str, post: Post) -> str | None:
+        """Make sure that Slack has the message of an intent, once; return its ts, None where Slack gives none.
+
+        Waits for the channel's turn, for `Retry-After`, for Slack to come back. After an uncertain try it looks
+        first. The row stays `sending`: the caller marks it `sent` when the message is as it should be. Raises
+        SlackRefused (the row is left to the caller), or Lost.
+        """
+        while True:
+            posting = await self._known(key)
+            if posting.ts is not None:
+                return posting.ts
+            if posting.state == "sending":
+                await self._look(posting)
+            elif posting.state == "new" or (posting.intent.repeat and not posting.repeated):
+                placed, ts = await self._try(posting, post)
+                if placed:
+                    return ts
+            else:
+                raise Lost(posting.state)
+
+    async def insist(self, method: str, **arguments: object) -> Mapping[str, Any]:
+        """Make a call that may safely be made twice, until Slack answers it. Raises SlackRefused."""
+        attempt = 0
+        while True:
+            try:
+                return await self._calls.call(method, **arguments)
+            except Busy as busy:
+                await self._sleep(busy.retry_after_s)
+            except (Away, Unsure) as error:
+                attempt += 1
+                self._fault("slack_away")
+                log.info("slack.away", method=method, why=str(error), attempt=attempt)
+                await self._sleep(self._backoff_s(attempt))
+
+    async def _known(self, key: str) -> Posting:
+        posting = await self._outbox.posting(key)
+        if posting is None:
+            raise Lost("no intent")
+        return posting
+
+    async def _try(self, posting: Posting, post: Post) -> tuple[bool, str | None]:
+        """Try once; return whether Slack has the message now, and its ts."""
+        key, channel = posting.key, posting.intent.channel
+        self._pacer.pause(channel, posting.not_before - self._clock())
+        await self._pacer.turn(channel)
+        async with self._thread(posting):
+            begun = await self._outbox.sending(key)
+            if begun is None:
+                return False, None
+            try:
+                ts = await post(begun)
+            except Busy as busy:
+                self._pacer.pause(channel, busy.retry_after_s)
+                self._fault("slack_busy")
+                await self._outbox.retry_at(key, self._clock() + busy.retry_after_s, "ratelimited")
+            except Away as away:
+                self._fault("slack_away")
+                await self._outbox.retry_at(key, self._clock() + self._backoff_s(begun.attempts), str(away))
+            except Unsure as unsure:
+                self._fault("slack_unsure")
+                log.info("slack.unsure", key=key, why=str(unsure))
+            else:
+                return ts is None or await self._outbox.located(key, ts), ts
+        return False, None
+
+    async def _look(self, posting: Posting) -> None:
+        """Find out what became of a try: record the message, or that there is none, or that nobody can tell."""
+        if posting.intent.kind in ("ephemeral", "private"):
+            await self._outbox.unknown(posting.key, "cannot be looked up")
+            return
+        await self._sleep(max(0.0, posting.changed_at + self._settle_s - self._clock()))
+        async with self._thread(posting):
+            try:
+                ts = await self._find(posting)
+            except SlackRefused as refused:
+                log.warning("slack.unknown", key=posting.key, code=refused.code)
+                await self._outbox.unknown(posting.key, refused.code)
+                return
+            if ts is None:
+                await self._outbox.retry_at(posting.key, self._clock(), "not there")
+            else:
+                await self._outbox.located(posting.key, ts)
+
+    async def _find(self, posting: Posting) -> str | None:
+        attempt = 0
+        while True:
+            try:
+                return await self._history.find(posting)
+            except Busy as busy:
+                await self._sleep(busy.retry_after_s)
+            except (Away, Unsure):
+                attempt += 1
+                await self._sleep(self._backoff_s(attempt))
+
+    def _thread(self, posting: Posting) -> AbstractAsyncContextManager[object]:
+        """Return the lock of a thread: while one message is begun there, no other may be looked for."""
+        where = (posting.intent.channel, posting.intent.thread)
+        lock = self._threads.get(where) or asyncio.Lock()
+        self._threads[where] = lock
+        return lock
+
+    def _backoff_s(self, attempt: int) -> float:
+        first, longest = BACKOFF_S
+        return min(first * 2.0 ** min(attempt - 1, 16), longest) * self._rng.uniform(0.5, 1.0)
+
+    async def _lane(self, channel: str) -> None:
+        left = self._left[channel]
+        while left:
+            await self._post(await self._known(left.popleft()))
+        while channel in self._woken:
+            self._woken.discard(channel)
+            while (at := await self._outbox.due_at(channel)) is not None:
+                await self._sleep(max(0.0, at - self._clock()))
+                due = await self._outbox.due(channel)
+                if due is not None:
+                    await self._post(due)
+
+    async def _post(self, posting: Posting) -> None:
+        """Bring one complete intent to its end: sent, dead or unknown."""
+        try:
+            await self.place(posting.key, self._show)
+        except SlackRefused as refused:
+            self._fault(f"slack_{refused.code}")
+            log.warning("slack.dead", key=posting.key, channel=posting.intent.channel, code=refused.code)
+            await self._outbox.dead(posting.key, refused.code)
+        except Lost:
+            log.warning("slack.lost", key=posting.key)
+        else:
+            await self._outbox.sent(posting.key)
+
+    async def _show(self, posting: Posting) -> str | None:
+        intent = posting.intent
+        content = dict(intent.payload) | {"channel": intent.channel}
+        if posting.repeated:
+            content["text"] = f"{REPEATED}\n{content['text']}"
+        if intent.thread is not None:
+            content["thread_ts"] = intent.thread
+        if intent.kind == "ephemeral":
+            await self._calls.call("chat.postEphemeral", **content)
+            return None
+        answer = await self._calls.call("chat.postMessage", **content, **QUIET, metadata=marked(posting.key))
+        return str(answer["ts"])

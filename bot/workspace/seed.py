@@ -1,0 +1,72 @@
+"""Who and what is in a new workspace: its team, people and channels. Holds values only."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A member. `tz` is an IANA name, `tz_offset_s` seconds east of UTC."""
+
+    id: str
+    name: str
+    real_name: str
+    is_bot: bool = False
+    tz: str = "Etc/UTC"
+    tz_offset_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A channel, or a direct message between the app and `direct` (a user id)."""
+
+    id: str
+    name: str
+    members: frozenset[str]
+    purpose: str = ""
+    direct: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seed:
+    """A workspace before anybody said anything. `you` sits at the page; `examples` are questions to try there."""
+
+    team_id: str
+    team: str
+    domain: str
+    app_id: str
+    bot_id: str
+    bot: User
+    you: User
+    others: tuple[User, ...]
+    channels: tuple[Channel, ...]
+    examples: tuple[str, ...] = ()
+
+    @property
+    def users(self) -> dict[str, User]:
+        """All members by id, the bot included."""
+        return {user.id: user for user in (self.you, self.bot, *self.others)}
+
+
+LARKFIELD = Seed(
+    team_id="T0LARKFIELD",
+    team="Larkfield",
+    domain="larkfield",
+    app_id="A0COPILOT",
+    bot_id="B0COPILOT",
+    bot=User("U0COPILOT", "copilot", "Incident Copilot", is_bot=True),
+    you=User("U0ALICE", "alice", "Alice"),
+    others=(),
+    channels=(
+        Channel(
+            "C0INCIDENTS", "incidents", frozenset({"U0ALICE", "U0COPILOT"}), "Something is broken: ask and act here"
+        ),
+        Channel("C0PAYMENTS", "payments", frozenset({"U0ALICE", "U0COPILOT"}), "The payments team"),
+        Channel("D0ALICE", "copilot", frozenset({"U0ALICE", "U0COPILOT"}), direct="U0ALICE"),
+    ),
+    examples=(
+        "Checkout returns 502s, what do I check first?",
+        "Postgres is out of connections, how do I free some?",
+        "Have we seen payment timeouts before?",
+    ),
+)
+"""The workspace that `copilot run` opens when no Slack is configured."""

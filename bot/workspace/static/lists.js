@@ -1,0 +1,92 @@
+// The two lists of messages: a channel (or direct message) and a thread. Knows no server.
+
+import { h, keyed } from "./dom.js";
+import { clockOf, date, dayOf, message } from "./message.js";
+
+const COMPACT_MS = 5 * 60 * 1000;
+const NEAR_PX = 120;
+
+// Draws `list` and stays at its end if the reader was there.
+export function draw(list, items, place) {
+  const moved = list.dataset.place !== place;
+  const atEnd = moved || list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
+  if (moved) list.keyedNodes = undefined;
+  keyed(list, items, (kind, ...parts) => BUILD[kind](...parts));
+  list.dataset.place = place;
+  if (atEnd) list.scrollTop = list.scrollHeight;
+}
+
+const BUILD = {
+  day: (name) => h("div", { class: "day", role: "separator" }, h("span", {}, name)),
+  node: (make) => make(),
+  message: (shown, compact, context) => message(shown, compact, context),
+  root: (shown, compact, context, replies, last, open) => {
+    const node = message(shown, compact, context);
+    if (shown.is_ephemeral) return node;
+    const words = replies ? `${replies} ${replies === 1 ? "reply" : "replies"}` : "Reply in thread";
+    const more = replies ? h("span", { class: "quiet" }, `last at ${clockOf(last)}`) : null;
+    node.querySelector(".body").append(h("button", { type: "button", class: replies ? "replies" : "replies none", onclick: () => open(shown.ts) }, words, more));
+    return node;
+  },
+  status: (text) => h("div", { class: "status", role: "status" }, h("span", { class: "dots", "aria-hidden": "true" }, h("i"), h("i"), h("i")), text),
+};
+
+// A channel: roots only, with their threads summed up.
+export function channelItems(store, channel, context, open, welcome) {
+  const items = [];
+  let before = null;
+  for (const { root, replies } of store.threads(channel)) {
+    pushDay(items, before, root);
+    const compact = follows(before, root) && !items.at(-1).threaded;
+    items.push({ key: root.ts, parts: ["root", root, compact, context, replies.length, replies.at(-1)?.ts ?? "", open], threaded: replies.length > 0 });
+    pushStatus(items, store, channel, root.ts);
+    before = root;
+  }
+  return items.length ? items : [{ key: "welcome", parts: ["node", welcome] }];
+}
+
+// A direct message: every question with its answers below it.
+export function directItems(store, channel, context, welcome) {
+  const items = [];
+  let before = null;
+  for (const { root, replies } of store.threads(channel)) {
+    for (const each of [root, ...replies]) {
+      pushDay(items, before, each);
+      items.push({ key: each.ts, parts: ["message", each, follows(before, each), context] });
+      before = each;
+    }
+    pushStatus(items, store, channel, root.ts);
+  }
+  return items.length ? items : [{ key: "welcome", parts: ["node", welcome] }];
+}
+
+// A thread: its root, a line, its replies.
+export function threadItems(store, channel, thread, context) {
+  const found = store.threads(channel).find(({ root }) => root.ts === thread);
+  if (!found) return [];
+  const items = [{ key: found.root.ts, parts: ["message", found.root, false, context] }];
+  const count = found.replies.length;
+  if (count) items.push({ key: "count", parts: ["day", `${count} ${count === 1 ? "reply" : "replies"}`] });
+  let before = null;
+  for (const each of found.replies) {
+    items.push({ key: each.ts, parts: ["message", each, follows(before, each), context] });
+    before = each;
+  }
+  pushStatus(items, store, channel, thread);
+  return items;
+}
+
+function pushDay(items, before, each) {
+  const day = dayOf(each.ts);
+  if (!before || dayOf(before.ts) !== day) items.push({ key: `day ${each.ts}`, parts: ["day", day] });
+}
+
+function pushStatus(items, store, channel, thread) {
+  const text = store.status(channel, thread);
+  if (text) items.push({ key: `status ${thread}`, parts: ["status", text] });
+}
+
+function follows(before, each) {
+  const same = before && before.user === each.user && !before.is_ephemeral === !each.is_ephemeral;
+  return Boolean(same) && date(each.ts) - date(before.ts) < COMPACT_MS && dayOf(before.ts) === dayOf(each.ts);
+}

@@ -1,0 +1,210 @@
+"""The bot's Slack room on a fake Slack, with scripted answers, a real database and a time that tests give."""
+
+import asyncio
+import itertools
+import random
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Self
+
+from bot.journal.inbox import Inbox
+from bot.journal.journal import Journal
+from bot.journal.outbox import Outbox
+from bot.slack.app import SlackBot
+from bot.slack.pace import Pace
+from bot.types import AnswerEvent, Done, Question, Source, Status, Text
+from ingest.database import Database, metadata
+from tests.fakes.slack import INCIDENTS, FakeSlack
+
+SOURCES = (
+    Source(id=1, path="runbooks/pool.md", start_line=3, end_line=5, title="Postgres pool"),
+    Source(id=2, path="runbooks/restart.md", start_line=8, end_line=8, title="Restart checkout"),
+)
+TEXT = "**Drain the stuck pod.**\n1. Look. [1]\n   ```\n   psql -c 'select 1' && echo <ok>\n   ```\n"
+FEEDBACK = "feedback"
+SHOW_SOURCE = "show_source_1"
+
+
+class Time:
+    """A clock that stands still. `sleep` moves it on at once, or, with `waits`, waits for `advance`."""
+
+    def __init__(self, now: float = 1_763_600_000.0) -> None:
+        self.now = now
+        self.waits = False
+        self._moved = asyncio.Event()
+
+    def __call__(self) -> float:
+        self.now += 0.000_01  # two looks never show the same time, as on a real clock
+        return self.now
+
+    async def sleep(self, seconds: float) -> None:
+        until = self.now + seconds
+        while self.waits and self.now < until:
+            self._moved.clear()
+            await self._moved.wait()
+        self.now = max(self.now, until)
+        await asyncio.sleep(0)
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+        self._moved.set()
+
+
+def done(question: Question, outcome: Any = "answered", **changes: Any) -> Done:
+    usual: dict[str, Any] = {
+        "outcome": outcome,
+        "reason": None,
+        "answer_id": question.id,
+        "sources": SOURCES if outcome in ("answered", "perhaps") else (),
+        "model": "claude-sonnet-5-5",
+        "seconds": 2.1,
+        "tokens_in": 1800,
+        "tokens_out": 40,
+        "usd": 0.006,
+    }
+    return Done(**(usual | changes))
+
+
+class Script:
+    """Answers by script. `pieces` are the texts; `asked` remembers; `gate` holds every answer after its first piece."""
+
+    def __init__(self, journal: Journal) -> None:
+        self.asked: list[Question] = []
+        self.pieces: Sequence[str] = [TEXT]
+        self.ending: Callable[[Question], Done] = done
+        self.error: Exception | None = None
+        self.gate = asyncio.Event()
+        self.gate.set()
+        self.stopped = 0
+        self._journal = journal
+
+    async def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
+        self.asked.append(question)
+        yield Status("searching the runbooks")
+        try:
+            for number, piece in enumerate(self.pieces):
+                if number:
+                    await self.gate.wait()
+                yield Text(piece)
+            await self.gate.wait()
+            if self.error is not None:
+                raise self.error
+        except GeneratorExit:
+            self.stopped += 1
+            raise
+        end = self.ending(question)
+        for source in end.sources:
+            yield source
+        await self._journal.answered(question, end, "".join(self.pieces))
+        yield end
+
+
+class Tally:
+    """Counts with memory."""
+
+    def __init__(self) -> None:
+        self.ended: list[str] = []
+        self.faults: list[str] = []
+        self.silent = 0
+        self.first: list[float] = []
+
+    def question_ended(self, outcome: str, seconds: float) -> None:
+        self.ended.append(outcome)
+
+    def silent_turn(self) -> None:
+        self.silent += 1
+
+    def first_text(self, seconds: float) -> None:
+        self.first.append(seconds)
+
+    def fault(self, name: str) -> None:
+        self.faults.append(name)
+
+
+class Shelf:
+    """Lines of documents by path."""
+
+    def __init__(self, texts: Mapping[str, str]) -> None:
+        self.texts = dict(texts)
+
+    async def lines(self, path: str, start_line: int, end_line: int) -> str | None:
+        return self.texts.get(path)
+
+
+class Room:
+    """A fake Slack, a database, and the bot between `start` and `stop`."""
+
+    def __init__(self, folder: Path, **slack: Any) -> None:
+        self.time = Time()
+        self.slack = FakeSlack(folder / "slack", clock=self.time, **slack)
+        self.database = Database.open(f"sqlite+aiosqlite:///{folder / 'bot.sqlite'}")
+        self.journal = Journal(self.database)
+        self.tally = Tally()
+        self.shelf = Shelf({"runbooks/pool.md": "line three\n\tline `four` <&>\nline five"})
+        self.pace = Pace(per_second=1.0, burst=100)
+        numbers = itertools.count(1)
+        self.inbox = Inbox(self.database, self.time, lambda: f"q{next(numbers)}")
+        self.outbox = Outbox(self.database, self.time)
+        self.answers = Script(self.journal)
+        self.bot: SlackBot | None = None
+
+    async def __aenter__(self) -> Self:
+        async with self.database.write() as connection:
+            await connection.run_sync(metadata.create_all)
+        await self.slack.__aenter__()
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        try:
+            if self.bot is not None:
+                await self.bot.stop(0.0 if error[0] is not None else 5.0)
+        finally:
+            await self.slack.__aexit__(*error)
+            await self.database.close()
+
+    async def start(self) -> Self:
+        self.bot = SlackBot(
+            bot_token=self.slack.bot_token,
+            app_token=self.slack.app_token,
+            api_url=self.slack.api_url,
+            answers=self.answers,
+            journal=self.journal,
+            inbox=self.inbox,
+            outbox=self.outbox,
+            lines=self.shelf,
+            counts=self.tally,
+            clock=self.time,
+            rng=random.Random(7),
+            sleep=self.time.sleep,
+            pace=self.pace,
+        )
+        await self.bot.start()
+        return self
+
+    async def crash(self) -> None:
+        """End the bot without letting it finish anything."""
+        assert self.bot is not None
+        bot, self.bot = self.bot, None
+        with suppress(asyncio.CancelledError):
+            await bot.stop(0.0)
+
+    async def answered(self, message: Mapping[str, Any], channel: str = INCIDENTS) -> dict[str, Any]:
+        """Wait for the one whole reply to a message whose row in the inbox is done; return it."""
+        await self.quiet()
+        replies = self.slack.finished(dict(message), channel)
+        assert len(replies) == 1, replies
+        assert replies == self.slack.replies(dict(message), channel)
+        return replies[0]
+
+    async def quiet(self) -> None:
+        """Wait until every event heard so far has come to its end."""
+        async with asyncio.timeout(10):
+            while self.slack.workspace.sockets.waiting or await self.open_rows():
+                await asyncio.sleep(0.01)
+
+    async def open_rows(self) -> int:
+        """Return how many rows of inbox and outbox are not at their end."""
+        async with self.database.read() as connection:
+            text = "select (select count(*) from inbox where state='new') + (select count(*) from outbox where state in ('new','sending'))"
+            return int((await connection.exec_driver_sql(text)).scalar() or 0)
