@@ -24,6 +24,10 @@ CHUNK_VECTOR, CHUNK_WORDS, CARD_VECTOR, DOCUMENT_WORDS = range(4)
 WEIGHTS = np.array([1.0, 0.5, 0.5, 0.5])
 """Of the four signals; measured: equal weights do as well, it is the signals that matter."""
 
+RUNBOOK_FIRST = 0.04
+"""What a runbook gains over a postmortem about the same: who asks without asking for history wants to act (measured:
+.04 lifts R@1 of symptoms by .01 and costs questions about the past nothing)."""
+
 NEAR_CHUNKS = 200
 """Candidates a chunk signal contributes: the right page is in the top 20 documents in .95 to .98 of questions."""
 
@@ -144,7 +148,8 @@ def search(snapshot: Snapshot, query: Query, near: Sequence[Near] | None = None)
         return Found()
     signals = _signals(snapshot, query, near if admitted.all() else None, admitted)
     candidates = np.flatnonzero(np.isfinite(signals.documents[CHUNK_VECTOR]) & admitted)
-    fused = _fused(signals.documents[:, candidates])
+    to_act = np.array([snapshot.documents[index].kind == "runbook" for index in candidates])
+    fused = (_fused(signals.documents[:, candidates]) + RUNBOOK_FIRST * to_act) / (1.0 + RUNBOOK_FIRST)
     order = [int(candidates[index]) for index in top(fused, query.limit)]
     ranked = dict(zip(candidates.tolist(), fused.tolist(), strict=True))
     hits = tuple(

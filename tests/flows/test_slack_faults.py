@@ -164,15 +164,20 @@ async def test_the_asker_is_told_where_we_may_not_answer(room: Room) -> None:
 
 
 async def test_stop_cancels_the_answer(room: Room) -> None:
-    """When a person stops a stream, the answer is given up and the message says so."""
+    """When a person stops a stream, the answer is given up where it is, and the message says so."""
     room.answers.pieces = [*PIECES, "Fourth.", "Fifth."]
     room.answers.gate.clear()
     room.slack.refuse("chat.appendStream", "stopped_by_user")
     asked = room.slack.mention(INCIDENTS, "what now?")
     await room.slack.until(lambda: room.slack.replies(asked))
-    room.answers.gate.set()
+    room.answers.step()
+    await room.slack.until(lambda: room.slack.called("chat.stopStream"))
+    room.answers.step()
     answer = await room.answered(asked)
-    assert "First." in text_of(answer)
+    assert "_Stopped. Ask again for the whole answer._" in text_of(answer)
+    assert "Fourth." not in text_of(answer)
+    assert room.answers.stopped == 1
+    assert room.tally.ended == ["stopped"]
 
 
 async def test_answers_are_given_in_turn(room: Room) -> None:

@@ -18,7 +18,11 @@ let drawing = 0;
 
 // Going places
 
-function go(channel, thread = "", tab = "messages") {
+let focusOn = null;
+
+// `focus` is the box to type into next; on small screens it would only raise the keyboard.
+function go(channel, thread = "", tab = "messages", focus = thread ? answers : asks) {
+  focusOn = focus;
   const hash = ["", channel, thread || (tab === "home" ? "home" : "")].filter((part, i) => !i || part).join("/").slice(1);
   if (location.hash.slice(1) === hash) arrive();
   else location.hash = hash;
@@ -37,7 +41,7 @@ function arrive() {
   toggleSide(false);
   if (came) visitDirect();
   redraw();
-  if (!narrow.matches) (place.thread ? answers : asks).box.focus();
+  if (!narrow.matches) requestAnimationFrame(() => (focusOn ?? asks).box.focus());
 }
 
 // The app is told when its direct message is opened, so that it can suggest questions.
@@ -74,7 +78,7 @@ async function say(text, thread) {
   if (answer.ts && asked && !thread && !store.channel(place.channel).direct) {
     asks.set("");
     drafts.delete(place.channel);
-    go(place.channel, answer.ts);
+    go(place.channel, answer.ts, "messages", asks);
   }
   return true;
 }

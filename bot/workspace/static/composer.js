@@ -20,6 +20,7 @@ export class Composer {
   describe(placeholder, label) {
     this.box.placeholder = placeholder;
     this.box.setAttribute("aria-label", label);
+    this.resize();
   }
 
   set(text) {
@@ -38,9 +39,14 @@ export class Composer {
     this.box.setSelectionRange(text.length, text.length);
   }
 
-  changed() {
+  // A box that is not shown measures 0; it is measured again by `describe` once it is.
+  resize() {
     this.box.style.height = "auto";
-    this.box.style.height = `${Math.min(this.box.scrollHeight, 220)}px`;
+    if (this.box.scrollHeight) this.box.style.height = `${Math.min(this.box.scrollHeight, 220)}px`;
+  }
+
+  changed() {
+    this.resize();
     this.button.disabled = !this.box.value.trim();
     const word = this.box.value.slice(0, this.box.selectionStart).match(/(?:^|\s)(@\w*)$|^(\/[\w ]*)$/);
     const start = word?.[1] ?? word?.[2];

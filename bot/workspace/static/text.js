@@ -88,14 +88,14 @@ function angled(content, names) {
   return `<${entities(content)}>`;
 }
 
-export function codeBlock(text, language = "") {
+export function codeBlock(text) {
   const button = h("button", { type: "button", class: "copy", "aria-label": "Copy the code" }, icon("copy"), h("span", {}, "Copy"));
   button.addEventListener("click", async () => {
     await navigator.clipboard.writeText(text);
     button.replaceChildren(icon("done"), h("span", {}, "Copied"));
     setTimeout(() => button.replaceChildren(icon("copy"), h("span", {}, "Copy")), 1600);
   });
-  return h("div", { class: "code" }, language && h("span", { class: "language" }, language), button, h("pre", { tabindex: "0" }, h("code", {}, text)));
+  return h("div", { class: "code" }, h("pre", { tabindex: "0", "aria-label": "Code" }, h("code", {}, text)), button);
 }
 
 // mrkdwn: what people type and sections carry
@@ -118,7 +118,7 @@ function quoted(text, names) {
 
 // Standard Markdown: what answers carry
 
-const FENCE = /^(\s*)(`{3,}|~{3,})\s*([\w+#.-]*)[^`]*$/;
+const FENCE = /^(\s*)(`{3,}|~{3,})[^`]*$/;
 const HEADING = /^\s{0,3}(#{1,6})\s+(.*?)\s*#*\s*$/;
 const RULE = /^\s{0,3}([-*_])(?:\s*\1){2,}\s*$/;
 const ITEM = /^(\s*)([-*+•]|\d{1,9}[.)])(\s+|$)(.*)$/;
@@ -154,12 +154,12 @@ function blockAt(lines, at, names) {
 }
 
 function fenceAt(lines, at) {
-  const [, space, mark, language] = lines[at].match(FENCE);
+  const [, space, mark] = lines[at].match(FENCE);
   const body = [];
   let next = at + 1;
   const closes = (line) => line.trim().startsWith(mark) && !line.trim().replaceAll(mark[0], "");
   for (; next < lines.length && !closes(lines[next]); next++) body.push(lines[next].slice(Math.min(space.length, indentOf(lines[next]))));
-  return [codeBlock(body.join("\n"), language), next + 1];
+  return [codeBlock(body.join("\n")), next + 1];
 }
 
 function quoteAt(lines, at, names) {

@@ -4,9 +4,10 @@ import asyncio
 import itertools
 import random
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
+
+from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.journal.inbox import Inbox
 from bot.journal.journal import Journal
@@ -67,7 +68,7 @@ def done(question: Question, outcome: Any = "answered", **changes: Any) -> Done:
 
 
 class Script:
-    """Answers by script. `pieces` are the texts; `asked` remembers; `gate` holds every answer after its first piece."""
+    """Answers by script. `pieces` are the texts; `asked` remembers; `gate` holds every answer after each piece."""
 
     def __init__(self, journal: Journal) -> None:
         self.asked: list[Question] = []
@@ -78,6 +79,11 @@ class Script:
         self.gate.set()
         self.stopped = 0
         self._journal = journal
+
+    def step(self) -> None:
+        """Let every answer that waits go on by one piece."""
+        self.gate.set()
+        self.gate.clear()
 
     async def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
         self.asked.append(question)
@@ -182,12 +188,12 @@ class Room:
         await self.bot.start()
         return self
 
-    async def crash(self) -> None:
-        """End the bot without letting it finish anything."""
-        assert self.bot is not None
-        bot, self.bot = self.bot, None
-        with suppress(asyncio.CancelledError):
-            await bot.stop(0.0)
+    async def call(self, method: str, **arguments: Any) -> dict[str, Any]:
+        """Call Slack as the bot's earlier life would have."""
+        client = AsyncWebClient(self.slack.bot_token, self.slack.api_url, retry_handlers=[])
+        client.proxy = None
+        answer: Any = (await client.api_call(method, json=arguments)).data
+        return dict(answer)
 
     async def answered(self, message: Mapping[str, Any], channel: str = INCIDENTS) -> dict[str, Any]:
         """Wait for the one whole reply to a message whose row in the inbox is done; return it."""

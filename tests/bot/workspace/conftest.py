@@ -1,6 +1,5 @@
 """The workspace for its own tests: a fake around it, Slack's own client and Slack's own app framework against it."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,13 +25,13 @@ class Clock:
 
 @pytest.fixture
 def clock() -> Clock:
-    """A clock that stands still."""
+    """Give a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 async def slack(tmp_path: Path, clock: Clock) -> AsyncIterator[FakeSlack]:
-    """An open workspace."""
+    """Give an open workspace."""
     async with FakeSlack(tmp_path, clock=clock) as fake:
         yield fake
 
@@ -66,11 +65,10 @@ class Connected:
 
     async def __aenter__(self) -> AsyncSocketModeHandler:
         """Connect, and wait until the workspace saw it."""
-        before = self.slack.workspace.sockets.connected
+        sockets = self.slack.workspace.sockets
+        before = sockets.connected
         await self.handler.connect_async()
-        async with asyncio.timeout(5):
-            while self.slack.workspace.sockets.connected <= before:
-                await asyncio.sleep(0)
+        await self.slack.until(lambda: sockets.connected > before)
         return self.handler
 
     async def __aexit__(self, *_error: object) -> None:

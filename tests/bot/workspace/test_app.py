@@ -14,7 +14,7 @@ Event = dict[str, Any]
 
 
 def plain(text: str) -> dict[str, str]:
-    """A plain_text object."""
+    """Give a plain_text object."""
     return {"type": "plain_text", "text": text}
 
 

@@ -18,22 +18,22 @@ MARK = {"event_type": "answer", "event_payload": {"id": "a1"}}
 
 
 def plain(text: str) -> dict[str, str]:
-    """A plain_text object."""
+    """Give a plain_text object."""
     return {"type": "plain_text", "text": text}
 
 
 def section(text: str) -> dict[str, Any]:
-    """A section block."""
+    """Give a section block."""
     return {"type": "section", "text": {"type": "mrkdwn", "text": text}}
 
 
 def button(**more: Any) -> dict[str, Any]:
-    """A button element."""
+    """Give a button element."""
     return {"type": "button", "action_id": "a", "text": plain("Go")} | more
 
 
 async def refused(call: Any) -> str:
-    """The error word of a call that must fail."""
+    """Give the error word of a call that must fail."""
     with pytest.raises(SlackApiError) as caught:
         await call
     return str(caught.value.response["error"])
