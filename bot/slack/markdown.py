@@ -171,27 +171,34 @@ class Pages:
         return len(self.texts[-1].encode())
 
     def _line(self, line: str) -> None:
+        fence = self._fence_after(line)
         for chunk in _chunks(line, self._budget // 2):
-            if self._used + len(chunk.encode()) + len(self._closing.encode()) > self._budget:
+            reserved = 0 if fence is None else len(_closing(fence).encode())
+            if self._used + len(chunk.encode()) + reserved > self._budget:
                 self._turn()
             self.texts[-1] += chunk
+        self._fence = fence
+
+    def _fence_after(self, line: str) -> re.Match[str] | None:
+        """Return the fence that is open once `line` is written."""
         found = FENCE.match(line.rstrip("\n"))
         if self._fence is None:
-            self._fence = found
-        elif found is not None and found["marks"].startswith(self._fence["marks"]) and not found["info"]:
-            self._fence = None
+            return found
+        closes = found is not None and found["marks"].startswith(self._fence["marks"]) and not found["info"]
+        return None if closes else self._fence
 
     def _turn(self) -> None:
         page = self.texts[-1]
         if self._fence is None:
             self.texts.append("")
             return
-        self.texts[-1] += ("" if page.endswith("\n") else "\n") + self._closing
+        self.texts[-1] += _closing(self._fence).removeprefix("\n" if page.endswith("\n") else "")
         self.texts.append(self._fence[0] + "\n")
 
-    @property
-    def _closing(self) -> str:
-        return "" if self._fence is None else self._fence["indent"] + self._fence["marks"]
+
+def _closing(fence: re.Match[str]) -> str:
+    """Return the line that closes a fence."""
+    return "\n" + str(fence["indent"]) + str(fence["marks"])
 
 
 def _chunks(line: str, most: int) -> list[str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot.workspace.arguments import Arguments
+from bot.workspace.blocks import check_view
 from bot.workspace.errors import Refused
 from bot.workspace.responses import Place, Responses
 from bot.workspace.seed import Channel
@@ -164,14 +165,19 @@ class Gestures:
         if action == "errors":
             return dict(ack.get("errors", {}))
         if action == "update":
-            self._views.replace(view_id, ack["view"])
+            self._views.replace(view_id, self._given_view(ack))
         elif action == "push":
-            self._views.push(ack["view"])
+            self._views.push(self._given_view(ack))
         elif action == "clear":
             self._views.clear()
         else:
             self._views.close(view_id)
         return {}
+
+    def _given_view(self, ack: Payload) -> Payload:
+        view = Arguments(ack).mapping("view") or {}
+        check_view(view)
+        return view
 
     async def close(self, view_id: str, user: str) -> None:
         """Close a modal without submitting; the app hears of it if it asked to."""

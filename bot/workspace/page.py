@@ -51,7 +51,7 @@ class Page:
     def routes(self) -> list[web.RouteDef]:
         """All addresses of the page."""
         return [
-            web.get("/", self._index),
+            web.get("/", self._index, allow_head=False),  # a link preview must not use the token up
             web.get("/static/{name}", self._static),
             web.get("/page/events", self._events),
             web.post("/page/{gesture}", self._gesture),

@@ -85,15 +85,26 @@ class Streams:
 
     def _add(self, message: Payload, chunk: Any) -> None:  # noqa: ANN401 - JSON under test
         kind = chunk.get("type") if isinstance(chunk, dict) else None
-        if kind not in ADD:
+        if kind != "blocks" and kind not in ADD:
             raise Refused("invalid_chunks", f"[ERROR] unsupported type: {kind} [json-pointer:/chunks]")
         if kind == "blocks":
-            check_message_blocks(chunk["blocks"])
-            message["blocks"] = [*message.get("blocks", []), *self._chat.named(chunk["blocks"])]
-        ADD[kind](message, chunk)
+            self._add_blocks(message, chunk)
+        else:
+            ADD[kind](message, chunk)
+
+    def _add_blocks(self, message: Payload, chunk: Payload) -> None:
+        blocks = chunk.get("blocks")
+        if not isinstance(blocks, list):
+            raise Refused("invalid_chunks", "[ERROR] missing required field: blocks [json-pointer:/chunks]")
+        check_message_blocks(blocks)
+        message["blocks"] = [*message.get("blocks", []), *self._chat.named(blocks)]
+        if len(message["blocks"]) > limits.STREAM_CHUNK_BLOCKS:
+            raise Refused("msg_blocks_too_long")
 
 
 def _add_text(message: Payload, chunk: Payload) -> None:
+    if not isinstance(chunk.get("text"), str):
+        raise Refused("invalid_chunks", "[ERROR] missing required field: text [json-pointer:/chunks]")
     if len(chunk["text"]) > limits.STREAM_APPEND_TEXT:
         raise Refused("msg_too_long")
     message["text"] += chunk["text"]
@@ -109,16 +120,10 @@ def _add_plan(message: Payload, chunk: Payload) -> None:
     message["plan"] = chunk.get("title", "")
 
 
-def _add_blocks(message: Payload, _chunk: Payload) -> None:
-    if len(message["blocks"]) > limits.STREAM_CHUNK_BLOCKS:
-        raise Refused("msg_blocks_too_long")
-
-
 ADD: dict[str, Callable[[Payload, Payload], None]] = {
     "markdown_text": _add_text,
     "task_update": _add_task,
     "plan_update": _add_plan,
-    "blocks": _add_blocks,
 }
 
 

@@ -173,7 +173,11 @@ async def test_a_long_answer_rolls_over_into_further_messages(room: Room) -> Non
     assert len(replies) == 3
     assert all(line in shown for line in lines)
     assert [text_of(reply).count("```") for reply in replies] == [2, 2, 2]
-    assert [reply["metadata"]["event_payload"]["key"] for reply in replies] == ["answer:q1", "answer:q1:2", "answer:q1:3"]
+    assert [reply["metadata"]["event_payload"]["key"] for reply in replies] == [
+        "answer:q1",
+        "answer:q1:2",
+        "answer:q1:3",
+    ]
     assert FEEDBACK in str(replies[-1]["blocks"])
     assert FEEDBACK not in str(replies[0].get("blocks"))
 

@@ -159,7 +159,9 @@ async def test_the_asker_is_told_where_we_may_not_answer(room: Room) -> None:
     room.answers.gate.set()
     await room.slack.until(lambda: room.slack.messages(DM))
     await room.quiet()
-    assert f"<#{INCIDENTS}>: I am not in that channel: type `/invite @copilot` there" in text_of(room.slack.messages(DM)[0])
+    assert f"<#{INCIDENTS}>: I am not in that channel: type `/invite @copilot` there" in text_of(
+        room.slack.messages(DM)[0]
+    )
     assert room.tally.ended == ["undeliverable"]
 
 

@@ -53,7 +53,7 @@ function button(block, part, { act }) {
   const node = h("button", { type: "button", class: `button${style}`, "data-action": part.action_id }, emojis(part.text.text));
   node.addEventListener("click", () => {
     if (part.confirm && !window.confirm(`${part.confirm.title.text}\n\n${part.confirm.text.text}`)) return;
-    if (part.url) window.open(part.url, "_blank", "noopener,noreferrer");
+    if (part.url) link(part.url).click();
     act(block, part, part.value ?? "", node);
   });
   return node;

@@ -9,7 +9,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
 from tests.bot.workspace.conftest import Clock
-from tests.fakes.slack import INCIDENTS, STREAMING, Fault, FakeSlack
+from tests.fakes.slack import INCIDENTS, STREAMING, FakeSlack, Fault
 
 POST = "chat.postMessage"
 

@@ -42,7 +42,7 @@ import("/static/text.js").then((module) => {
   const node = document.createElement("div");
   node.append(...module[kind](text, names));
   node.querySelectorAll("button").forEach((button) => button.remove());
-  node.querySelectorAll("a").forEach((link) => ["target", "rel", "title"].forEach((name) => link.removeAttribute(name)));
+  for (const link of node.querySelectorAll("a")) for (const name of ["target", "rel", "title"]) link.removeAttribute(name);
   node.querySelectorAll("pre").forEach((pre) => pre.replaceWith(pre.textContent));
   done(node.innerHTML.replaceAll(' class="mention"', ""));
 }, (error) => done(String(error)));
@@ -138,7 +138,9 @@ async def browser(chromium: webdriver.Chrome, live: FakeSlack) -> AsyncIterator[
 
 
 MARKDOWN = {
-    "**bold** _it_ *it* `co*de` ~~no~~": "<p><strong>bold</strong> <em>it</em> <em>it</em> <code>co*de</code> <del>no</del></p>",
+    "**bold** _it_ *it* `co*de` ~~no~~": (
+        "<p><strong>bold</strong> <em>it</em> <em>it</em> <code>co*de</code> <del>no</del></p>"
+    ),
     "snake_case_name and 2*3*4 left": "<p>snake_case_name and 2<em>3</em>4 left</p>",
     "a\nb\n\nc": "<p>a<br>b</p><p>c</p>",
     "# One\n## Two": "<h3>One</h3><h4>Two</h4>",

@@ -1,0 +1,72 @@
+"""Tasks that nobody forgets, and fair turns."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bot.slack.crew import Crew, Desk
+
+
+def job(
+    done: list[str], name: str, gate: asyncio.Event | None = None
+) -> Callable[[Callable[[], None]], Awaitable[None]]:
+    async def work(_leave: Callable[[], None]) -> None:
+        done.append(name)
+        if gate is not None:
+            await gate.wait()
+
+    return work
+
+
+async def test_people_take_turns() -> None:
+    """One place: after each job of one person comes the next person's."""
+    crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
+    desk = Desk(crew, 1)
+    for name in ("a1", "a2", "a3", "b1", "c1"):
+        desk.put(name[0], name, job(done, name, gate))
+    assert (desk.working, desk.waiting) == (1, 4)
+    gate.set()
+    await crew.drain(5.0)
+    assert done == ["a1", "a2", "b1", "c1", "a3"]
+
+
+async def test_who_leaves_the_desk_makes_room() -> None:
+    """A job that only posts any more holds no place."""
+    crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
+    desk = Desk(crew, 1)
+
+    async def posts(leave: Callable[[], None]) -> None:
+        leave()
+        leave()
+        await gate.wait()
+
+    desk.put("a", "posts", posts)
+    desk.put("b", "b1", job(done, "b1"))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert done == ["b1"]
+    gate.set()
+    await crew.drain(5.0)
+    assert desk.working == 0
+
+
+async def test_a_failed_task_is_counted_and_frees_its_place() -> None:
+    """An error in a task is a fault with a name, and the next job begins."""
+    faults, done = list[str](), list[str]()
+    crew = Crew(faults.append)
+    desk = Desk(crew, 1)
+
+    async def breaks(_leave: Callable[[], None]) -> None:
+        raise ValueError
+
+    desk.put("a", "breaks", breaks)
+    desk.put("a", "a2", job(done, "a2"))
+    await crew.drain(5.0)
+    assert (faults, done) == (["task_failed"], ["a2"])
+
+
+async def test_the_deadline_cuts_what_takes_too_long() -> None:
+    """Draining ends at its deadline, and no task is left behind."""
+    crew = Crew(lambda _: None)
+    crew.start(asyncio.Event().wait(), name="for ever")  # type: ignore[arg-type]
+    await crew.drain(0.0)
+    assert len(crew) == 0
