@@ -61,7 +61,10 @@ class Chunk:
 
 @dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk found for a question, with what a reader needs to check it. `score` is in [0, 1], higher is nearer."""
+    """A chunk found for a question, with what a reader needs to check it.
+
+    `score` is in [0, 1], higher is nearer; `in_code` says that the text begins inside a fenced code block.
+    """
 
     chunk_id: str
     path: str
@@ -74,3 +77,4 @@ class Passage:
     end_line: int
     text: str
     score: float
+    in_code: bool = False

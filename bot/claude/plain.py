@@ -57,16 +57,6 @@ def _cut(text: str, most: int) -> str:
     return kept or text[:most]
 
 
-def ends_in_code(text: str, *, in_code: bool = False) -> bool:
-    """Return whether a code block is open at the end of `text`, so that the lines after it are code."""
-    lines = ["```"] if in_code else []
-    lines += text.split("\n")
-    fence = ""
-    for found in filter(None, map(_FENCE.match, lines)):
-        fence = "" if fence and _closes(found, fence) else fence or found["mark"]
-    return bool(fence)
-
-
 def _parts(lines: list[str]) -> Iterator[tuple[bool, str]]:
     """Return runs of prose and of fenced code in order, fences included and closed."""
     run: list[str] = []

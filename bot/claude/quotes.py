@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 
 from bot.claude.client import Delta, Finish, Prompt
-from bot.claude.plain import ends_in_code, name, quoted
+from bot.claude.plain import name, quoted
 from ingest.types import Passage
 
 MOST_PASSAGES = 3
@@ -59,14 +59,10 @@ def _chosen(ranked: list[_Numbered]) -> list[_Numbered]:
 
 
 def _shown(chosen: list[_Numbered]) -> Iterator[tuple[int, str]]:
-    """Return number and Markdown of each passage; one that goes on where the last ended knows if that was in code."""
-    end, in_code = 0, False
+    """Return number and Markdown of each passage that leaves anything to show."""
     for each in chosen:
-        passage = each.passage
-        in_code = in_code and passage.start_line == end + 1
-        if text := quoted(passage.text, most=MOST_CHARACTERS, in_code=in_code):
+        if text := quoted(each.passage.text, most=MOST_CHARACTERS, in_code=each.passage.in_code):
             yield each.number, text
-        end, in_code = passage.end_line, ends_in_code(passage.text, in_code=in_code)
 
 
 def _marked(text: str, number: int) -> str:

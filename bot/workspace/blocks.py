@@ -8,7 +8,18 @@ from collections.abc import Iterator
 from typing import Any
 
 from bot import limits
-from bot.workspace.elements import Check, Mistake, check_element, each, identified, must, plain, text_object, words
+from bot.workspace.elements import (
+    Check,
+    Mistake,
+    check_element,
+    each,
+    identified,
+    kind_of,
+    must,
+    plain,
+    text_object,
+    words,
+)
 from bot.workspace.errors import Refused
 from bot.workspace.markdown import expanded
 
@@ -65,7 +76,7 @@ def _mistakes(blocks: list[Any], known: dict[str, Check], most: int, at: str = "
         yield at, f"no more than {most} items allowed"
     for index, block in enumerate(blocks):
         here = f"{at}/{index}"
-        kind = block.get("type") if isinstance(block, dict) else None
+        kind = kind_of(block)
         if kind not in known:
             yield f"{here}/type", f"unsupported type: {kind}"
             continue
@@ -74,7 +85,7 @@ def _mistakes(blocks: list[Any], known: dict[str, Check], most: int, at: str = "
 
 
 def _view_mistakes(view: dict[str, Any]) -> Iterator[Mistake]:
-    kind, blocks = view.get("type"), view.get("blocks")
+    kind, blocks = kind_of(view), view.get("blocks")
     if kind not in ("modal", "home"):
         yield "/view/type", f"unsupported type: {kind}"
         return
@@ -93,7 +104,7 @@ def _modal_mistakes(view: dict[str, Any], blocks: list[Any]) -> Iterator[Mistake
     for name in ("submit", "close"):
         if name in view:
             yield from plain(view[name], f"/view/{name}", limits.VIEW_TITLE)
-    if "submit" not in view and any(isinstance(block, dict) and block.get("type") == "input" for block in blocks):
+    if "submit" not in view and any(kind_of(block) == "input" for block in blocks):
         yield "/view", "missing required field: submit"
 
 
@@ -160,7 +171,7 @@ def _input(block: dict[str, Any], at: str) -> Iterator[Mistake]:
 
 def _rich_text(block: dict[str, Any], at: str) -> Iterator[Mistake]:
     def one(element: Any, here: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
-        kind = element.get("type") if isinstance(element, dict) else None
+        kind = kind_of(element)
         yield from must(kind in RICH_TYPES, f"{here}/type", f"unsupported type: {kind}")
 
     yield from each(block, at, "elements", None, one)
@@ -168,7 +179,7 @@ def _rich_text(block: dict[str, Any], at: str) -> Iterator[Mistake]:
 
 def _table(block: dict[str, Any], at: str) -> Iterator[Mistake]:
     def cell(value: Any, here: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
-        kind = value.get("type") if isinstance(value, dict) else None
+        kind = kind_of(value)
         yield from must(kind in CELL_TYPES, f"{here}/type", f"unsupported type: {kind}")
 
     def row(value: Any, here: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
@@ -182,8 +193,8 @@ def _table(block: dict[str, Any], at: str) -> Iterator[Mistake]:
 def _chart(block: dict[str, Any], at: str) -> Iterator[Mistake]:
     yield from words(block.get("title"), f"{at}/title", limits.CHART_TITLE)
     chart = block.get("chart")
-    if not isinstance(chart, dict) or chart.get("type") not in CHARTS:
-        yield f"{at}/chart/type", "unsupported type"
+    if not isinstance(chart, dict) or kind_of(chart) not in CHARTS:
+        yield f"{at}/chart/type", f"unsupported type: {kind_of(chart)}"
         return
     yield from each(chart, f"{at}/chart", "segments" if chart["type"] == "pie" else "series", limits.CHART_SERIES, _any)
     axis = chart.get("axis_config", {})

@@ -15,6 +15,12 @@ Check = Callable[[dict[str, Any], str], Iterator[Mistake]]
 """Yields the mistakes of one object that stands at a JSON pointer."""
 
 
+def kind_of(value: Any) -> str:  # noqa: ANN401 - JSON under test
+    """Return the `type` of an object, or "" if it has none that is a text."""
+    kind = value.get("type") if isinstance(value, dict) else None
+    return kind if isinstance(kind, str) else ""
+
+
 def must(holds: bool, at: str, what: str) -> Iterator[Mistake]:  # noqa: FBT001 - reads as a sentence
     """Yield a mistake unless the condition holds."""
     if not holds:
@@ -39,7 +45,7 @@ def identified(value: dict[str, Any], at: str, name: str, most: int) -> Iterator
 
 def text_object(value: Any, at: str, most: int) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
     """Check a `mrkdwn` or `plain_text` object."""
-    if not isinstance(value, dict) or value.get("type") not in ("mrkdwn", "plain_text"):
+    if kind_of(value) not in ("mrkdwn", "plain_text"):
         yield at, "must be a mrkdwn or plain_text object"
     else:
         yield from words(value.get("text"), f"{at}/text", most)
@@ -47,7 +53,7 @@ def text_object(value: Any, at: str, most: int) -> Iterator[Mistake]:  # noqa: A
 
 def plain(value: Any, at: str, most: int) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
     """Check a `plain_text` object."""
-    if not isinstance(value, dict) or value.get("type") != "plain_text":
+    if kind_of(value) != "plain_text":
         yield at, "must be a plain_text object"
     else:
         yield from words(value.get("text"), f"{at}/text", most)
@@ -78,7 +84,7 @@ def each(
 
 def check_element(value: Any, at: str, allowed: Collection[str]) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
     """Check an element whose type must be among `allowed`."""
-    kind = value.get("type") if isinstance(value, dict) else None
+    kind = kind_of(value)
     if kind not in allowed or kind not in ELEMENTS:
         yield f"{at}/type", f"unsupported type: {kind}"
         return
@@ -99,8 +105,7 @@ def _button(element: dict[str, Any], at: str) -> Iterator[Mistake]:
     yield from plain(element.get("text"), f"{at}/text", limits.BUTTON_TEXT)
     yield from identified(element, at, "value", limits.BUTTON_VALUE)
     yield from identified(element, at, "url", limits.BUTTON_URL)
-    style = element.get("style")
-    yield from must(style in (None, "primary", "danger"), f"{at}/style", "must be primary or danger")
+    yield from must(element.get("style") in (None, "primary", "danger"), f"{at}/style", "must be primary or danger")
     if "confirm" in element:
         yield from _confirm(element["confirm"], f"{at}/confirm")
 

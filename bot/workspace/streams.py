@@ -10,10 +10,11 @@ from bot import limits
 from bot.workspace.arguments import Arguments
 from bot.workspace.blocks import check_message_blocks
 from bot.workspace.chat import Chat, metadata_of
+from bot.workspace.elements import kind_of
 from bot.workspace.errors import Refused
 from bot.workspace.state import Payload, State
 
-TASK_STATUSES = frozenset({"pending", "in_progress", "complete", "error"})
+TASK_STATUSES = ("pending", "in_progress", "complete", "error")
 
 
 class Streams:
@@ -84,7 +85,7 @@ class Streams:
         return newer
 
     def _add(self, message: Payload, chunk: Any) -> None:  # noqa: ANN401 - JSON under test
-        kind = chunk.get("type") if isinstance(chunk, dict) else None
+        kind = kind_of(chunk)
         if kind != "blocks" and kind not in ADD:
             raise Refused("invalid_chunks", f"[ERROR] unsupported type: {kind} [json-pointer:/chunks]")
         if kind == "blocks":
@@ -111,7 +112,8 @@ def _add_text(message: Payload, chunk: Payload) -> None:
 
 
 def _add_task(message: Payload, chunk: Payload) -> None:
-    if not chunk.get("id") or not chunk.get("title") or chunk.get("status", "pending") not in TASK_STATUSES:
+    words = (chunk.get("id"), chunk.get("title"), chunk.get("status", "pending"))
+    if not all(isinstance(word, str) and word for word in words) or words[2] not in TASK_STATUSES:
         raise Refused("invalid_chunks", "[ERROR] a task_update needs id, title and a known status")
     message["tasks"] = message.get("tasks", {}) | {chunk["id"]: chunk}
 

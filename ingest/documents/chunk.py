@@ -58,6 +58,18 @@ def chunks_of(document: Document, count: Count, window: int) -> list[Chunk]:
     return _numbered(document, pieces or [_Piece("", 0, 1, document.title)])
 
 
+def begins_in_code(text: str, line: int) -> bool:
+    """Whether `line` (from 1) of a document lies inside a fenced block that opened above it (CommonMark 4.5)."""
+    fence = ""
+    for row in text.split("\n")[: line - 1]:
+        mark = row.strip()[:3]
+        if fence:
+            fence = "" if mark == fence and not row.strip().strip(fence[0]) else fence
+        elif mark in {"```", "~~~"}:
+            fence = mark
+    return bool(fence)
+
+
 def embedded_text(title: str, heading: str, text: str) -> str:
     """Return what the embedder reads for a chunk: its breadcrumb, then its lines."""
     return f"{title} > {heading}\n{text}" if heading else f"{title}\n{text}"

@@ -1,5 +1,6 @@
 """Front matter: the YAML between `---` lines on top of a document. Pure; a wrong field is reported, never fatal."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -12,6 +13,7 @@ MOST_CHARS = 8_000
 
 SEVERITIES = ("low", "medium", "high", "critical")
 FIELDS = ("title", "kind", "service", "severity", "owner", "audience", "reviewed")
+_FIELD_LINE = re.compile(rf"^({'|'.join(FIELDS)})[ \t]*:", re.MULTILINE | re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +36,13 @@ class Front:
     problems: tuple[str, ...] = field(default=())
 
 
-class _NoAliases(yaml.SafeLoader):
-    """YAML without aliases: nothing to blow up."""
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases: nothing to blow up. A day stays text, so that a wrong one spoils no other field."""
+
+    yaml_implicit_resolvers = {  # noqa: RUF012 - PyYAML's own way to say so
+        first: [(tag, pattern) for tag, pattern in rules if not tag.endswith(":timestamp")]
+        for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    }
 
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's own signature
         if self.check_event(yaml.AliasEvent):
@@ -47,16 +54,29 @@ def front_of(text: str) -> Front:
     """Return the front matter of `text`; an empty one when there is none."""
     block, lines = _block(text)
     if block is None:
-        return Front()
+        return _unclosed(text)
     try:
-        fields = yaml.load(block, _NoAliases)  # noqa: S506 - a SafeLoader, made stricter
-    except (yaml.YAMLError, ValueError, RecursionError):
-        return Front(lines, private="audience" in block, problems=("front matter is not YAML that can be read",))
+        fields = yaml.load(block, _Plain)  # noqa: S506 - a SafeLoader, made stricter
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError):  # a wrong !!tag raises anything
+        return Front(lines, private=_names_audience(block), problems=("front matter is not YAML that can be read",))
     if fields is None:
         return Front(lines)
     if not isinstance(fields, Mapping):
-        return Front(lines, private="audience" in block, problems=("front matter is not a list of `name: value`",))
-    return _judged(lines, fields)
+        return Front(lines, private=_names_audience(block), problems=("front matter is not a list of `name: value`",))
+    return _judged(lines, {str(name).lower(): value for name, value in fields.items()})
+
+
+def _unclosed(text: str) -> Front:
+    """Return what to think of a text without front matter, or with one that never ends."""
+    if not text.startswith("---") or not _FIELD_LINE.search(text[:MOST_CHARS]):
+        return Front()
+    problem = f"front matter does not end: close it with --- within {MOST_CHARS:,} characters"
+    return Front(private=_names_audience(text), problems=(problem,))
+
+
+def _names_audience(block: str) -> bool:
+    """Whether an audience is named in text that cannot be read as YAML; then nobody may read the document."""
+    return any(found.lower() == "audience" for found in _FIELD_LINE.findall(block))
 
 
 def _block(text: str) -> tuple[str | None, int]:
@@ -117,11 +137,7 @@ def _names(value: object) -> tuple[str, ...] | None:
 
 
 def _day(value: object) -> date | None:
-    if isinstance(value, datetime):
-        return value.date()
-    if isinstance(value, date):
-        return value
     try:
-        return date.fromisoformat(str(value).strip())
+        return datetime.fromisoformat(str(value).strip()).date()
     except ValueError:
         return None

@@ -11,6 +11,7 @@ from ingest.redact import redact
 from ingest.types import EVERYONE, Document, Kind
 
 _HEADING_1 = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
+_FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
 _LINK = re.compile(r"!?\[([^\]]*)\]\([^)]*\)")
 MOST_TITLE_CHARS = 200
 """A title is shown on one line; longer ones are cut."""
@@ -62,7 +63,7 @@ def _kind(front: Front, path: str) -> Kind:
 
 
 def _title(text: str, front_lines: int) -> str | None:
-    body = "\n".join(text.split("\n")[front_lines:])
+    body = _FENCED.sub("", "\n".join(text.split("\n")[front_lines:]))  # a comment in a script is no heading
     match = _HEADING_1.search(body)
     if match is None:
         return None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ingest.documents.chunk import embedded_text
+from ingest.documents.chunk import begins_in_code, embedded_text
 from ingest.documents.store import Contents, Row, Vector
 from ingest.index.exact import Near, top
 from ingest.index.words import Entry, Words, terms
@@ -243,6 +243,7 @@ def _passage(snapshot: Snapshot, index: int, score: float) -> Passage:
         end_line=chunk.end_line,
         text=chunk.text,
         score=round(score, 4),
+        in_code=begins_in_code(document.text, chunk.start_line),
     )
 
 

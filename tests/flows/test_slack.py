@@ -12,6 +12,7 @@ from tests.fakes.slack import ALICE, BOB, COPILOT, DM, INCIDENTS, PAYMENTS, text
 
 @pytest.fixture(params=["streaming", "without streaming"])
 async def room(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Room]:
+    """Give a room with a bot in it."""
     async with Room(tmp_path) as room:
         if request.param != "streaming":
             room.slack.without_streaming()
@@ -163,7 +164,7 @@ async def test_a_failed_answer_gives_its_reason(room: Room) -> None:
 
 
 async def test_a_long_answer_rolls_over_into_further_messages(room: Room) -> None:
-    """Beyond a message's budget the answer goes on in the next message, fences closed and opened again, nothing lost."""
+    """Beyond a message's budget the answer goes on in the next one, fences closed and opened again, nothing lost."""
     lines = [f"kubectl step {number} {'x' * 60}" for number in range(300)]
     room.answers.pieces = ["Steps:\n", "```bash\n" + "\n".join(lines) + "\n```\n"]
     asked = room.slack.mention(INCIDENTS, "what now?")

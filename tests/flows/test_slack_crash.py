@@ -23,6 +23,7 @@ MARK = "_possibly repeated_"
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    """Give a room with a bot in it."""
     async with Room(tmp_path) as room:
         room.slack.history_lags_s = 4.0
         yield room
@@ -53,6 +54,7 @@ async def written(room: Room, taken: Taken, text: str = TEXT) -> None:
 
 
 def whole(message: dict[str, Any]) -> None:
+    """Check that a message is a whole answer."""
     assert text_of(message).count("Drain the stuck pod") == 1
     assert message.get("streaming_state") != "in_progress"
     assert FEEDBACK in str(message["blocks"])
@@ -86,7 +88,7 @@ async def test_killed_before_the_stream_began(room: Room) -> None:
 
 
 @pytest.mark.parametrize("stored", [True, False])
-async def test_killed_when_slack_had_begun_and_we_did_not_know(room: Room, stored: bool) -> None:
+async def test_killed_when_slack_had_begun_and_we_did_not_know(room: Room, *, stored: bool) -> None:
     """A stream whose ts was never recorded is found as our first unmarked reply, and becomes the whole answer."""
     taken, said = await heard(room)
     await room.outbox.sending(f"answer:{taken.id}")

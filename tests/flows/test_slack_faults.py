@@ -15,6 +15,7 @@ HTML = "<html>down</html>"
 
 @pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Room]:
+    """Give a room with a bot in it."""
     async with Room(tmp_path) as room:
         yield await room.start()
 
@@ -94,7 +95,7 @@ async def test_an_uncertain_post_is_looked_up_before_it_is_tried_again(room: Roo
 
 
 @pytest.mark.parametrize("after", [False, True])
-async def test_an_uncertain_start_is_looked_up_before_it_is_tried_again(room: Room, after: bool) -> None:
+async def test_an_uncertain_start_is_looked_up_before_it_is_tried_again(room: Room, *, after: bool) -> None:
     """A stream whose start nobody answered is found in the thread, or posted if it is not there."""
     room.slack.history_lags_s = 3.0
     room.slack.drop("chat.startStream", after=after)

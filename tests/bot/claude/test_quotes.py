@@ -49,7 +49,7 @@ async def test_code_that_two_passages_share_stays_code_in_both() -> None:
     """A long code block is cut between passages; its second half is still a command, to the letter."""
     text = await quoted(
         passage("Run:\n```\necho [1]", start_line=1, end_line=3),
-        passage("echo [2]\n```\nDone.", start_line=4, end_line=6),
+        passage("echo [2]\n```\nDone.", start_line=4, end_line=6, in_code=True),
     )
     assert "Run:\n```\necho [1]\n```\n\n[1]\n" in text
     assert "```\necho [2]\n```\nDone. [2]\n" in text

@@ -21,11 +21,13 @@ class Clock:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture(params=["sqlite"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Give an open, empty database."""
     database = Database.open(f"{request.param}+aiosqlite:///{tmp_path / 'db.sqlite'}")
     async with database.write() as connection:
         await connection.run_sync(metadata.create_all)
@@ -35,17 +37,20 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 @pytest.fixture
 def clock() -> Clock:
+    """Give a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 def opened(database: Database, clock: Clock) -> Callable[[str], Inbox]:
+    """Give a maker of inboxes by owner."""
     ids = count(1)
     return lambda owner: Inbox(database, clock, lambda: f"id{next(ids)}", owner, lease_s=60.0)
 
 
 @pytest.fixture
 def box(opened: Callable[[str], Inbox]) -> Inbox:
+    """Give the box under test."""
     return opened("one")
 
 

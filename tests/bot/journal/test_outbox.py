@@ -19,11 +19,13 @@ class Clock:
         self.now = 1000.0
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
 
 @pytest.fixture(params=["sqlite"])
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Give an open, empty database."""
     database = Database.open(f"{request.param}+aiosqlite:///{tmp_path / 'db.sqlite'}")
     async with database.write() as connection:
         await connection.run_sync(metadata.create_all)
@@ -33,11 +35,13 @@ async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 @pytest.fixture
 def clock() -> Clock:
+    """Give a clock that stands still."""
     return Clock()
 
 
 @pytest.fixture
 def box(database: Database, clock: Clock) -> Outbox:
+    """Give the box under test."""
     return Outbox(database, clock)
 
 
@@ -52,10 +56,14 @@ async def test_an_intent_is_written_once(box: Outbox) -> None:
 
 async def test_an_intent_joins_an_open_transaction(box: Outbox, database: Database) -> None:
     """Within a transaction that fails, the intent was never there."""
-    with pytest.raises(ZeroDivisionError):
+
+    async def failing() -> None:
         async with database.write() as connection:
             await put(database, connection, POST, 1.0)
             raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await failing()
     assert await box.posting("hint:1") is None
 
 

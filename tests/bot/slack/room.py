@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Self
 
 from slack_sdk.web.async_client import AsyncWebClient
+from sqlalchemy import func, select
 
-from bot.journal.inbox import Inbox
+from bot.journal.inbox import Inbox, inbox
 from bot.journal.journal import Journal
-from bot.journal.outbox import Outbox
+from bot.journal.outbox import Outbox, outbox
 from bot.slack.app import SlackBot
 from bot.slack.pace import Pace
 from bot.types import AnswerEvent, Done, Question, Source, Status, Text
@@ -36,10 +37,12 @@ class Time:
         self._moved = asyncio.Event()
 
     def __call__(self) -> float:
+        """Return the time."""
         self.now += 0.000_01  # two looks never show the same time, as on a real clock
         return self.now
 
     async def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
         until = self.now + seconds
         while self.waits and self.now < until:
             self._moved.clear()
@@ -48,11 +51,13 @@ class Time:
         await asyncio.sleep(0)
 
     def advance(self, seconds: float) -> None:
+        """Move the time on."""
         self.now += seconds
         self._moved.set()
 
 
 def done(question: Question, outcome: Any = "answered", **changes: Any) -> Done:
+    """Return how an answer ends."""
     usual: dict[str, Any] = {
         "outcome": outcome,
         "reason": None,
@@ -86,6 +91,7 @@ class Script:
         self.gate.clear()
 
     async def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
+        """Yield the script."""
         self.asked.append(question)
         yield Status("searching the runbooks")
         try:
@@ -116,15 +122,19 @@ class Tally:
         self.first: list[float] = []
 
     def question_ended(self, outcome: str, seconds: float) -> None:
+        """Remember."""
         self.ended.append(outcome)
 
     def silent_turn(self) -> None:
+        """Remember."""
         self.silent += 1
 
     def first_text(self, seconds: float) -> None:
+        """Remember."""
         self.first.append(seconds)
 
     def fault(self, name: str) -> None:
+        """Remember."""
         self.faults.append(name)
 
 
@@ -135,6 +145,7 @@ class Shelf:
         self.texts = dict(texts)
 
     async def lines(self, path: str, start_line: int, end_line: int) -> str | None:
+        """Return the text of a path."""
         return self.texts.get(path)
 
 
@@ -170,6 +181,7 @@ class Room:
             await self.database.close()
 
     async def start(self) -> Self:
+        """Start a bot on what is there."""
         self.bot = SlackBot(
             bot_token=self.slack.bot_token,
             app_token=self.slack.app_token,
@@ -212,5 +224,6 @@ class Room:
     async def open_rows(self) -> int:
         """Return how many rows of inbox and outbox are not at their end."""
         async with self.database.read() as connection:
-            text = "select (select count(*) from inbox where state='new') + (select count(*) from outbox where state in ('new','sending'))"
-            return int((await connection.exec_driver_sql(text)).scalar() or 0)
+            events = await connection.scalar(select(func.count()).where(inbox.c.state == "new"))
+            intents = await connection.scalar(select(func.count()).where(outbox.c.state.in_(("new", "sending"))))
+            return (events or 0) + (intents or 0)

@@ -16,12 +16,14 @@ HTML = "<html>no</html>"
 
 @pytest.fixture
 async def slack(tmp_path: Path) -> AsyncIterator[FakeSlack]:
+    """Give an open Slack."""
     async with FakeSlack(tmp_path) as slack:
         yield slack
 
 
 @pytest.fixture
 async def calls(slack: FakeSlack) -> AsyncIterator[WebCalls]:
+    """Give calls to it."""
     async with aiohttp.ClientSession() as session:
         yield WebCalls(AsyncWebClient(slack.bot_token, slack.api_url, session=session, retry_handlers=[]), session)
 

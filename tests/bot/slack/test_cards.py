@@ -15,6 +15,7 @@ RESTART = Source(2, "runbooks/restart.md", 8, 8, "Restart checkout")
 
 
 def ended(**changes: object) -> Done:
+    """Return how an answer ended, with changes."""
     usual = {"outcome": "answered", "reason": None, "answer_id": "q1", "sources": (POOL, RESTART), "model": "claude-x"}
     costs = {"seconds": 2.14, "tokens_in": 1800, "tokens_out": 40, "usd": 0.0061}
     return Done(**(usual | costs | changes))  # type: ignore[arg-type]

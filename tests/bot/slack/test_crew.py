@@ -9,6 +9,8 @@ from bot.slack.crew import Crew, Desk
 def job(
     done: list[str], name: str, gate: asyncio.Event | None = None
 ) -> Callable[[Callable[[], None]], Awaitable[None]]:
+    """Return a job that writes its name down."""
+
     async def work(_leave: Callable[[], None]) -> None:
         done.append(name)
         if gate is not None:

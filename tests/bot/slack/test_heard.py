@@ -11,6 +11,7 @@ ME = "U0BOT"
 
 
 def body(**changes: Any) -> dict[str, Any]:
+    """Return an event as Slack delivers it."""
     event = {"type": "app_mention", "user": "U1", "channel": "C1", "ts": "2.2", "text": f"<@{ME}> what now?"}
     return {"type": "event_callback", "event_id": "Ev1", "team_id": "T1", "event": event | changes}
 
@@ -85,6 +86,7 @@ def test_what_is_no_question(changes: dict[str, Any]) -> None:
 
 
 def command(text: str | None) -> dict[str, Any]:
+    """Return a command as Slack delivers it."""
     who = {"user_id": "U1", "channel_id": "C1", "team_id": "T1", "trigger_id": "t1", "response_url": "https://x"}
     return {"command": "/copilot", "text": text, **who}
 
@@ -103,6 +105,7 @@ def test_all_else_after_the_command_is_help(text: str | None) -> None:
 
 
 def pressed(**action: Any) -> dict[str, Any]:
+    """Return a press as Slack delivers it."""
     place = {"channel_id": "C1", "thread_ts": "1.1"}
     known = {"user": {"id": "U1"}, "channel": {"id": "C1"}, "container": place, "trigger_id": "t1"}
     return known | {"type": "block_actions", "actions": [{"action_ts": "3.3"} | action]}

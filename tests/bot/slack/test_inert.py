@@ -110,8 +110,8 @@ def test_a_piece_that_fits_a_page_is_not_torn() -> None:
     assert pages.texts == ["x" * 70 + "\n", "2. do:\n```\nkubectl get pods --all\n```\n"]
 
 
-@given(st.lists(st.text(min_size=1, max_size=80).filter(lambda line: "\n" not in line)), st.booleans())
-def test_every_page_keeps_its_budget_and_its_fences(lines: list[str], fenced: bool) -> None:
+@given(lines=st.lists(st.text(min_size=1, max_size=80).filter(lambda line: "\n" not in line)), fenced=st.booleans())
+def test_every_page_keeps_its_budget_and_its_fences(lines: list[str], *, fenced: bool) -> None:
     """No page is over its bytes, whatever the language, and every fence that opens on a page closes on it."""
     text = inert("\n".join(["```bash", *lines, "```"]) if fenced else "\n".join(lines))
     pages = Pages(300)

@@ -10,9 +10,11 @@ class Time:
         self.now = 100.0
 
     def __call__(self) -> float:
+        """Return the time."""
         return self.now
 
     async def sleep(self, seconds: float) -> None:
+        """Let the time pass."""
         self.now += seconds
 
 

@@ -11,8 +11,8 @@ from bot.workspace.blocks import MESSAGE_BLOCKS, check_message_blocks, check_vie
 from bot.workspace.elements import ELEMENTS
 
 KEYS = st.sampled_from(
-    ["text", "type", "elements", "fields", "accessory", "rows", "title", "chart", "axis_config", "series", "blocks"]
-    + ["options", "confirm", "positive_button", "label", "element", "image_url", "alt_text", "submit", "block_id"]
+    "text type elements fields accessory rows title chart axis_config series blocks options confirm positive_button "
+    "label element image_url alt_text submit block_id".split()
 )
 TYPES = st.sampled_from([*MESSAGE_BLOCKS, *ELEMENTS, "input", "modal", "home", "line", "raw_text", "rich_text_section"])
 LEAVES = st.none() | st.booleans() | st.integers() | st.text(max_size=5) | TYPES

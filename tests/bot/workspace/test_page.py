@@ -42,7 +42,8 @@ import("/static/text.js").then((module) => {
   const node = document.createElement("div");
   node.append(...module[kind](text, names));
   node.querySelectorAll("button").forEach((button) => button.remove());
-  for (const link of node.querySelectorAll("a")) for (const name of ["target", "rel", "title"]) link.removeAttribute(name);
+  for (const name of ["target", "rel", "title"])
+    node.querySelectorAll("a").forEach((link) => link.removeAttribute(name));
   node.querySelectorAll("pre").forEach((pre) => pre.replaceWith(pre.textContent));
   done(node.innerHTML.replaceAll(' class="mention"', ""));
 }, (error) => done(String(error)));

@@ -1,0 +1,68 @@
+"""What tests of all rooms share: a database, a folder to write documents into, the embedder, the shipped runbooks."""
+
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+
+from bot.build.house import EXAMPLE
+from ingest.database import Database, metadata
+from ingest.documents.store import Library
+from ingest.index.embed import MiniLM
+from tests.fakes.embed import HashEmbedder
+
+NOW = 1_795_000_000.0
+"""When tests happen: 2026-11-18 10:26:40 UTC."""
+
+Write = Callable[[dict[str, str | bytes]], Path]
+"""Writes files, by path within a folder, and returns the folder."""
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """Give a writer of files below a folder called `docs`."""
+
+    def written(files: dict[str, str | bytes], folder: str = "docs") -> Path:
+        root = tmp_path / folder
+        root.mkdir(exist_ok=True)
+        for name, content in files.items():
+            path = root / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content if isinstance(content, bytes) else content.encode())
+        return root
+
+    return written
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    """Give a database with all tables. Whatever holds on it must hold on every database that we support."""
+    opened = Database.open(f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite'}")
+    async with opened.write() as connection:
+        await connection.run_sync(metadata.create_all)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def library(database: Database) -> Library:
+    """Give the documents of the database: none yet."""
+    return Library(database)
+
+
+@pytest.fixture
+def embedder() -> HashEmbedder:
+    """Give an embedder that remembers what it embedded."""
+    return HashEmbedder()
+
+
+@pytest.fixture(scope="session")
+def minilm() -> MiniLM:
+    """Give the real embedder; its weights load once."""
+    return MiniLM()
+
+
+@pytest.fixture(scope="session")
+def example() -> Path:
+    """Give the folder of runbooks that ships."""
+    return EXAMPLE
