@@ -5,6 +5,7 @@ such rules). Line breaks are never swallowed, so line numbers of a redacted docu
 """
 
 import functools
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 import re2
@@ -51,21 +52,23 @@ _NAMED = (
 # A value is no secret when it only points at one: $VAR, ${VAR}, <placeholder>, {{ template }}, %s, ***, [secret:...].
 _VALUE = r"[^\s\"'`,;&<>(){}\[\]$%*|][^\s\"'`,;&<>(){}\[\]|]{5,}"
 _CONTEXT_RULES = (
-    _Rule("value", rf"(?i)(?:\b|_){_NAMED}[\"']?\s{{0,3}}(?:=|:=|:)\s{{0,3}}[\"']?({_VALUE})"),
+    _Rule("value", rf"(?i)(?:\b|_){_NAMED}[\"']?[ \t]{{0,3}}(?:=|:=|:)[ \t]{{0,3}}[\"']?({_VALUE})"),
     _Rule("value", rf"(?i)--{_NAMED}[ =][\"']?({_VALUE})"),
     _Rule(
         "authorization",
-        r"(?i)\bauthorization[\"']?\s{0,3}[:=]\s{0,3}[\"']?(?:bearer|basic|token)\s+([A-Za-z0-9+/=._~\-]{8,})",
+        r"(?i)\bauthorization[\"']?[ \t]{0,3}[:=][ \t]{0,3}[\"']?(?:bearer|basic|token)[ \t]+([A-Za-z0-9+/=._~\-]{8,})",
     ),
-    _Rule("bearer", r"(?i)\bbearer\s+([A-Za-z0-9+/=._~\-]{20,})"),
+    _Rule("bearer", r"(?i)\bbearer[ \t]+([A-Za-z0-9+/=._~\-]{20,})"),
     _Rule("url-password", r"\b[a-zA-Z][a-zA-Z0-9+.\-]{1,20}://[^\s/:@\"'<>]{0,80}:([^\s/@\"'<>${}*\[\]]{3,})@"),
 )
 
-_PEM = (
-    r"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
-    r"(?:[^-]|-[^-])*"
-    r"(?:-----END (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----|$)"
-)
+_KEY = r"(?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+_KEY_PATTERNS = {
+    "whole": rf"-----BEGIN {_KEY}(?:[^-]|-[^-])*-----END {_KEY}",  # on one line, as JSON holds it
+    "begin": rf"-----BEGIN {_KEY}(?:\\[nr]|[A-Za-z0-9+/=])*",
+    "inside": r"[\s>|]*(?:[A-Za-z0-9+/=]*|[A-Za-z0-9\-]+: .*)\s*",  # RFC 7468 and 1421: base64, or a header
+    "end": rf"^.*-----END {_KEY}",
+}
 
 # Values that look like key=value but name no secret.
 _HARMLESS = frozenset(
@@ -75,27 +78,52 @@ _HARMLESS = frozenset(
 
 def redact(text: str) -> str:
     """Return `text` with every known secret replaced by `[secret:KIND]`; the number of lines stays the same."""
-    text = str(_pem().sub(_hide_key_block, text))
+    if "PRIVATE KEY" in text:
+        text = "\n".join(_without_keys(text.split("\n")))
+    return _without_tokens(text)
+
+
+def redacted(lines: Iterable[str]) -> Iterator[str]:
+    """Yield line by line what `redact` makes of the whole text; holds nothing back. Line ends stay as they are."""
+    yield from map(_without_tokens, _without_keys(lines))
+
+
+def _without_tokens(text: str) -> str:
     for kind, pattern in _compiled():
         text = str(pattern.sub(functools.partial(_hide, kind), text))
     return text
 
 
+def _without_keys(lines: Iterable[str]) -> Iterator[str]:
+    """Yield lines without private keys; a key that is cut off is hidden as far as it goes."""
+    keys, inside = _keys(), False
+    for line in lines:
+        if inside and keys["inside"].fullmatch(line):
+            yield line[len(line.rstrip()) :]
+            continue
+        shown = str(keys["end"].sub("", line)) if inside else line
+        shown = str(keys["whole"].sub("[secret:private-key]", shown))
+        inside = keys["begin"].search(shown) is not None
+        yield str(keys["begin"].sub("[secret:private-key]", shown))
+
+
 def _hide(kind: str, match: Any) -> str:  # noqa: ANN401 - re2 ships no types
     whole, secret = str(match.group(0)), str(match.group(1))
-    if kind == "value" and (secret.lower() in _HARMLESS or secret.startswith("secret:")):
+    if kind == "value" and (secret.lower() in _HARMLESS or secret in _kinds()):
         return whole
     start = int(match.start(1)) - int(match.start(0))
     return f"{whole[:start]}[secret:{kind}]{whole[start + len(secret) :]}"
 
 
-def _hide_key_block(match: Any) -> str:  # noqa: ANN401 - re2 ships no types
-    return "[secret:private-key]" + "\n" * str(match.group(0)).count("\n")
+@functools.cache
+def _keys() -> dict[str, Any]:
+    return {name: re2.compile(pattern) for name, pattern in _KEY_PATTERNS.items()}
 
 
 @functools.cache
-def _pem() -> Any:  # noqa: ANN401 - re2 ships no types
-    return re2.compile(_PEM)
+def _kinds() -> frozenset[str]:
+    """Return the words in our placeholders, which must not be taken for the value of something called secret."""
+    return frozenset(rule.kind for rule in (*_VENDOR_RULES, *_CONTEXT_RULES)) | {"private-key"}
 
 
 @functools.cache

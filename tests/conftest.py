@@ -4,18 +4,26 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
-from bot.build.house import EXAMPLE
 from ingest.database import Database, metadata
 from ingest.documents.store import Library
 from ingest.index.embed import MiniLM
 from tests.fakes.embed import HashEmbedder
+
+EXAMPLE = Path(__file__).parents[1] / "runbooks"
 
 NOW = 1_795_000_000.0
 """When tests happen: 2026-11-18 10:26:40 UTC."""
 
 Write = Callable[[dict[str, str | bytes]], Path]
 """Writes files, by path within a folder, and returns the folder."""
+
+
+def pytest_configure() -> None:
+    """Make properties the same in every run, whatever else the machine does."""
+    settings.register_profile("steady", deadline=None, derandomize=True, database=None)
+    settings.load_profile("steady")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from bot.slack.check import team_of
 from ingest.errors import IngestError
 from ingest.index.embed import Embedder
 from ingest.index.serve import changes_waiting
-from ingest.redact import redact as without_secrets
+from ingest.redact import redacted
 
 
 async def status(settings: Settings) -> int:
@@ -150,7 +150,7 @@ async def migrate(settings: Settings) -> int:
 
 def redact() -> int:
     """Copy stdin to stdout, line by line, without secrets."""
-    for line in sys.stdin.buffer:
-        sys.stdout.write(without_secrets(line.decode("utf-8", errors="replace")))
+    for line in redacted(line.decode("utf-8", errors="replace") for line in sys.stdin.buffer):
+        sys.stdout.write(line)
         sys.stdout.flush()
     return 0

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy import JSON, Column, Float, Index, String, Table, or_, select, update
 from sqlalchemy.engine import RowMapping
 
-from bot.journal.outbox import Intent, put
+from bot.journal.outbox import Intent, put, uncut
 from ingest.database import Database, metadata
 from ingest.types import Clock
 
@@ -92,6 +92,7 @@ class Inbox:
         self._owner = owner
         self._lease_s = lease_s
 
+    @uncut
     async def take_in(self, arrival: Arrival, promise: Callable[[str], Intent] | None = None) -> Taken | None:
         """Return the event as accepted, committed, or None when it was known already.
 
@@ -118,6 +119,7 @@ class Inbox:
                 await put(self._database, connection, promise(name), now)
         return Taken(id=name, event=arrival.event, at=now)
 
+    @uncut
     async def done(self, name: str, outcome: str) -> None:
         """Write down how the event ended and forget what was said; a second call changes nothing."""
         async with self._database.write() as connection:
@@ -127,6 +129,7 @@ class Inbox:
                 .values(state="done", outcome=outcome, done_at=self._clock(), event={})
             )
 
+    @uncut
     async def unfinished(self) -> Sequence[Taken]:
         """Take over and return what must be worked on again, oldest first.
 

@@ -4,9 +4,11 @@ A row is `new` until somebody begins to post it, `sending` while the chat may or
 has it. `unknown` means that nobody can find out whether the chat has it; `dead` that the chat will never take it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import wraps
+from typing import Any, Literal, ParamSpec, TypeVar
 
 from sqlalchemy import (
     JSON,
@@ -30,6 +32,9 @@ from sqlalchemy.sql import ColumnElement
 
 from ingest.database import Database, metadata
 from ingest.types import Clock
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 State = Literal["new", "sending", "sent", "unknown", "dead"]
 
@@ -104,6 +109,25 @@ class Posting:
         return self.intent.key
 
 
+def uncut(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[Any, Any, T]]:
+    """Return a method whose transaction comes to its end although its caller is cancelled; then the caller is.
+
+    A transaction cut in its middle would leave SQLite locked: its connection is given up without a rollback while
+    aiosqlite's thread still begins or writes (seen: 30 s of "database is locked" after a cancelled BEGIN IMMEDIATE).
+    """
+
+    @wraps(method)
+    async def whole(*args: P.args, **kwargs: P.kwargs) -> T:
+        work = asyncio.ensure_future(method(*args, **kwargs))
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            await asyncio.wait([work])
+            raise
+
+    return whole
+
+
 async def put(database: Database, connection: AsyncConnection, intent: Intent, now: float) -> bool:
     """Write an intent within an open write transaction; return False when its key is there already."""
     row = {
@@ -134,26 +158,31 @@ class Outbox:
         self._database = database
         self._clock = clock
 
+    @uncut
     async def add(self, intent: Intent) -> bool:
         """Commit an intent; return False when its key is there already."""
         async with self._database.write() as connection:
             return await put(self._database, connection, intent, self._clock())
 
+    @uncut
     async def posting(self, key: str) -> Posting | None:
         """Return how an intent stands."""
         found = await self._select(outbox.c.key == key)
         return found[0] if found else None
 
+    @uncut
     async def parts(self, key: str) -> Sequence[Posting]:
         """Return an answer's intent and those of its later messages, in order of the messages."""
         return await self._select((outbox.c.key == key) | outbox.c.key.startswith(key + PART, autoescape=True))
 
+    @uncut
     async def due(self, channel: str) -> Posting | None:
         """Return the oldest intent of a channel that the sender may post now."""
         now = self._clock()
         found = await self._select(_for_sender(), outbox.c.channel == channel, outbox.c.not_before <= now, limit=1)
         return found[0] if found else None
 
+    @uncut
     async def due_at(self, channel: str) -> float | None:
         """Return when the next of a channel's waiting intents may be posted, None when none waits."""
         statement = select(func.min(outbox.c.not_before)).where(_for_sender(), outbox.c.channel == channel)
@@ -161,12 +190,14 @@ class Outbox:
             at: float | None = (await connection.execute(statement)).scalar()
         return at
 
+    @uncut
     async def channels(self) -> Sequence[str]:
         """Return the channels for which something waits for the sender."""
         statement = select(outbox.c.channel).where(_for_sender()).distinct()
         async with self._database.read() as connection:
             return list((await connection.execute(statement)).scalars())
 
+    @uncut
     async def in_flight(self) -> Sequence[Posting]:
         """Return what a restart must look after, oldest first.
 
@@ -175,6 +206,7 @@ class Outbox:
         unrepeated = (outbox.c.state == "unknown") & outbox.c.repeat & ~outbox.c.repeated
         return await self._select((outbox.c.state == "sending") | unrepeated)
 
+    @uncut
     async def sending(self, key: str) -> Posting | None:
         """Mark the intent as being posted from now on; return None unless it was `new` or `unknown`."""
         return await self._move(
@@ -186,6 +218,7 @@ class Outbox:
             changed_at=self._clock(),
         )
 
+    @uncut
     async def located(self, key: str, ts: str) -> bool:
         """Record which message of the chat is this intent; return False when another intent has that message."""
         try:
@@ -194,6 +227,7 @@ class Outbox:
             return False
         return True
 
+    @uncut
     async def sent(self, key: str, follow: Intent | None = None) -> None:
         """Record that the chat has the message as it should be, and in the same transaction what must follow it."""
         now = self._clock()
@@ -206,25 +240,30 @@ class Outbox:
             if follow is not None:
                 await put(self._database, connection, follow, now)
 
+    @uncut
     async def retry_at(self, key: str, not_before: float, error: str) -> None:
         """Record that the chat surely does not have the message and when to try again (seconds, UTC)."""
         await self._move(key, ("sending",), state="new", not_before=not_before, error=error, changed_at=self._clock())
 
+    @uncut
     async def unknown(self, key: str, error: str) -> None:
         """Record that nobody can tell whether the chat has the message."""
         await self._move(key, ("sending",), state="unknown", error=error, changed_at=self._clock())
 
+    @uncut
     async def dead(self, key: str, error: str) -> None:
         """Record that the chat will never take the message, with the chat's own word for the reason."""
         states: tuple[State, ...] = ("new", "sending", "unknown")
         await self._move(key, states, state="dead", error=error, changed_at=self._clock(), payload={})
 
+    @uncut
     async def claimed(self, channel: str, times: Iterable[str]) -> frozenset[str]:
         """Return those of the given messages of a channel that belong to an intent."""
         statement = select(outbox.c.ts).where(outbox.c.channel == channel, outbox.c.ts.in_(list(times)))
         async with self._database.read() as connection:
             return frozenset((await connection.execute(statement)).scalars())
 
+    @uncut
     async def counts(self) -> Mapping[State, int]:
         """Return how many intents are in each state; states without any are left out."""
         statement = select(outbox.c.state, func.count()).group_by(outbox.c.state)

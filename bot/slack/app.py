@@ -48,7 +48,10 @@ PING_S = 5.0
 """Ping of the socket. slack_sdk reconnects after four missed ones: a half-open socket lives for 20 s at most."""
 
 SWEEP_S = 30.0
-"""How often forgotten posts are looked for."""
+"""How often what fell down is looked for."""
+
+ACK_SENT_S = 0.1
+"""bolt looks for an ack every 10 ms and sends it then; the answer to a command must not overtake it."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -117,6 +120,7 @@ class SlackBot:
         self._crew = Crew(counts.fault)
         self._desk = Desk(self._crew, AT_ONCE)
         self._resources = AsyncExitStack()
+        self._begun: set[str] = set()
         self._sweeping: asyncio.Task[None] | None = None
         self._handler: AsyncSocketModeHandler | None = None
 
@@ -125,9 +129,12 @@ class SlackBot:
 
         While Slack is out of reach it waits and tries again.
         """
-        session = await self._resources.enter_async_context(
-            aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_S))
-        )
+        async with AsyncExitStack() as stack:
+            session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=CALL_S))
+            await self._begin(await stack.enter_async_context(session))
+            self._resources = stack.pop_all()
+
+    async def _begin(self, session: aiohttp.ClientSession) -> None:
         web = AsyncWebClient(base_url=self._api_url, session=session, retry_handlers=[], logger=quiet_logger())
         if urlsplit(self._api_url).hostname in LOOPBACK:
             web.proxy = None  # slack_sdk knows no NO_PROXY
@@ -138,12 +145,13 @@ class SlackBot:
         self._calls = WebCalls(signed, session)
         self._me = await self._signed_in()
         self._build(self._calls)
+        url = await self._socket_url()
         left = await self._ledger.inbox.unfinished()
         await self._sender.recover()
-        await self._connect(web)
+        await self._connect(web, url)
         for taken in left:
             self._work(taken)
-        self._sweeping = asyncio.create_task(self._sweep(), name="sweep")
+        self._sweeping = asyncio.create_task(self._sweep_often(), name="sweep")
         log.info("slack.started", user=self._me.user, team=self._me.team, left=len(left))
 
     async def stop(self, deadline_s: float = 25.0) -> None:
@@ -200,16 +208,19 @@ class SlackBot:
         pen = Pen(self._sender, calls, outbox, Streaming(self._clock), self._crew, self._clock)
         self._turns = Turns(self._answers, self._ledger, pen, counts=counts, clock=self._clock)
 
-    async def _connect(self, web: AsyncWebClient) -> None:
-        """Open the socket; asks for it once before, so that a wrong token is an error and not an endless retry."""
+    async def _socket_url(self) -> str | None:
+        """Ask for the socket by ourselves the first time: slack_sdk would try a wrong token for ever."""
         try:
             answer = await self._calls.call("apps.connections.open", app_token=self._app_token)
         except (Away, Busy, Unsure):
-            answer = {}
+            return None
+        return str(answer["url"])
+
+    async def _connect(self, web: AsyncWebClient, url: str | None) -> None:
         app = self._app(web)
         self._handler = AsyncSocketModeHandler(app, self._app_token, logger=quiet_logger(), ping_interval=PING_S)
         self._handler.client.proxy = web.proxy
-        self._handler.client.wss_uri = answer.get("url")
+        self._handler.client.wss_uri = url
         await self._handler.connect_async()  # type: ignore[no-untyped-call]  # bolt's own is untyped
 
     def _app(self, web: AsyncWebClient) -> AsyncApp:
@@ -263,6 +274,7 @@ class SlackBot:
         taken: Taken | None = context.get("taken")
         await ack(text=cards.HELP if taken is None else cards.LOOKING, response_type="ephemeral")
         if taken is not None:
+            await asyncio.sleep(ACK_SENT_S)
             self._work(taken)
 
     async def _felt(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
@@ -276,8 +288,16 @@ class SlackBot:
             self._crew.start(self._show_source(wish), name="show source")
 
     def _work(self, taken: Taken) -> None:
-        self._turns.greet(taken)
-        self._desk.put(taken.event.user, f"turn {taken.id}", partial(self._turns.take, taken))
+        if taken.id not in self._begun:
+            self._begun.add(taken.id)
+            self._turns.greet(taken)
+            self._desk.put(taken.event.user, f"turn {taken.id}", partial(self._turn, taken))
+
+    async def _turn(self, taken: Taken, leave: Callable[[], None]) -> None:
+        try:
+            await self._turns.take(taken, leave)
+        finally:
+            self._begun.discard(taken.id)
 
     async def _show_source(self, wish: Wish) -> None:
         """Open the modal with a source's lines; what to show is looked up here, never taken from the button."""
@@ -305,7 +325,14 @@ class SlackBot:
         self._counts.fault("listener_broke")
         log.error("slack.listener_broke", error=type(error).__name__, at=where(error))
 
-    async def _sweep(self) -> None:
+    async def _sweep_often(self) -> None:
         while True:
             await asyncio.sleep(SWEEP_S)
-            await self._sender.sweep()
+            self._crew.start(self._sweep(), name="sweep")
+
+    async def _sweep(self) -> None:
+        """Take up what fell down: posts whose lane failed, events whose turn failed or whose owner is gone."""
+        await self._sender.sweep()
+        for taken in await self._ledger.inbox.unfinished():
+            if self._clock() - taken.at > SWEEP_S:  # a younger one may be on its way to its listener
+                self._work(taken)

@@ -162,8 +162,10 @@ class Turns:
 
     async def take(self, taken: Taken, leave: Callable[[], None]) -> None:
         """Bring an event to its end; `leave` is called when only posting is left. May be called again after a crash."""
-        outcome = await self._outcome(taken, leave)
-        self._statuses.pop(taken.id, None)
+        try:
+            outcome = await self._outcome(taken, leave)
+        finally:
+            self._statuses.pop(taken.id, None)
         await self._ledger.inbox.done(taken.id, outcome)
         if taken.event.kind in ("question", "private"):
             self._counts.question_ended(outcome, self._clock() - taken.at)

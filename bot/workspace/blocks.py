@@ -102,9 +102,9 @@ def _view_mistakes(view: dict[str, Any]) -> Iterator[Mistake]:
 def _modal_mistakes(view: dict[str, Any], blocks: list[Any]) -> Iterator[Mistake]:
     yield from plain(view.get("title"), "/view/title", limits.VIEW_TITLE)
     for name in ("submit", "close"):
-        if name in view:
+        if view.get(name) is not None:
             yield from plain(view[name], f"/view/{name}", limits.VIEW_TITLE)
-    if "submit" not in view and any(kind_of(block) == "input" for block in blocks):
+    if view.get("submit") is None and any(kind_of(block) == "input" for block in blocks):
         yield "/view", "missing required field: submit"
 
 

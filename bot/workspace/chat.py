@@ -107,9 +107,9 @@ class Chat:
         return content
 
     def _root(self, channel: str, thread_ts: str) -> str:
-        # Slack takes a reply's ts as well and hangs the message below its root.
-        parent = self._state.find(channel, thread_ts)
-        return str(parent.get("thread_ts", thread_ts)) if parent else thread_ts
+        # Slack takes a reply's ts as well and hangs the message below its root; it also takes the ts of a root that
+        # was deleted meanwhile.
+        return self._state.root_ts(channel, thread_ts) if self._state.find(channel, thread_ts) else thread_ts
 
     def _mine(self, channel: str, ts: str, code: str) -> Payload:
         message = self._state.message(channel, ts)

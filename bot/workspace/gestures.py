@@ -69,7 +69,7 @@ class Gestures:
             raise Refused("not_in_channel")
         message = self._message(text, user)
         if thread_ts:
-            message["thread_ts"] = self._state.thread(channel.id, thread_ts)[0]["ts"]
+            message["thread_ts"] = self._state.root_ts(channel.id, thread_ts)
         self._state.put(channel.id, message)
         for event in self._heard(channel, message):
             payload = self.event(event)

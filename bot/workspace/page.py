@@ -98,7 +98,8 @@ class Page:
     async def _forward(self, changes: asyncio.Queue[str | None], response: web.StreamResponse) -> None:
         while True:
             try:
-                change = await asyncio.wait_for(changes.get(), PING_S)
+                async with asyncio.timeout(PING_S):
+                    change = await changes.get()
             except TimeoutError:
                 await response.write(b": still here\n\n")
                 continue

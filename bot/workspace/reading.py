@@ -26,9 +26,7 @@ class Conversations:
     def replies(self, args: Arguments) -> Payload:
         """`conversations.replies`: the root, then its replies, oldest first."""
         channel = self._state.joined(args.text("channel"))
-        ts = args.text("ts")
-        found = self._state.find(channel.id, ts)
-        return _page(args, self._state.thread(channel.id, found.get("thread_ts", ts) if found else ts))
+        return _page(args, self._state.thread(channel.id, self._state.root_ts(channel.id, args.text("ts"))))
 
     def info(self, args: Arguments) -> Payload:
         """`conversations.info`."""

@@ -32,8 +32,10 @@ class Socket:
         answer: asyncio.Future[Payload | None] = asyncio.get_running_loop().create_future()
         self._waiting[envelope["envelope_id"]] = answer
         try:
-            await self.link.send_json(envelope)
-            return await asyncio.wait_for(answer, ack_s)
+            # Not wait_for: before Python 3.12 it loses a cancellation that meets a finished future.
+            async with asyncio.timeout(ack_s):
+                await self.link.send_json(envelope)
+                return await answer
         finally:
             self._waiting.pop(envelope["envelope_id"], None)
 

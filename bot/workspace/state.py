@@ -98,6 +98,13 @@ class State:
                 replies[each["thread_ts"]].append(each)
         return [summed(each, replies[each["ts"]]) for each in self._messages[channel].values() if not is_reply(each)]
 
+    def root_ts(self, channel: str, ts: str) -> str:
+        """Return the ts of the thread that a message belongs to. Raises `thread_not_found`."""
+        found = self.find(channel, ts)
+        if found is None:
+            raise Refused("thread_not_found")
+        return str(found.get("thread_ts", ts))
+
     def thread(self, channel: str, ts: str) -> list[Payload]:
         """Return a root and its replies, oldest first. Raises `thread_not_found`."""
         root = self._messages[channel].get(ts)

@@ -27,11 +27,9 @@ class Streams:
     def start(self, args: Arguments) -> Payload:
         """`chat.startStream`: always a reply; in a channel it needs a recipient."""
         channel = self._state.joined(args.text("channel"))
-        thread_ts = args.text("thread_ts")
+        thread_ts = self._state.root_ts(channel.id, args.text("thread_ts"))
         if channel.direct is None:
             self._recipient(args)
-        if self._state.find(channel.id, thread_ts) is None:
-            raise Refused("thread_not_found")
         message = self._chat.blank() | {"thread_ts": thread_ts, "streaming_state": "in_progress"}
         self._state.put(channel.id, self._grown(message, args))
         return {"channel": channel.id, "ts": message["ts"]}

@@ -108,14 +108,14 @@ def _bytes(path: Path) -> bytes:
 
 
 def _decoded(relative: str, content: bytes) -> Original | Skipped:
-    if not content.strip():
-        return Skipped(relative, "is empty")
     if b"\0" in content:
         return Skipped(relative, "is binary, not text")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         return Skipped(relative, f"is not UTF-8 (byte {error.start + 1}): save it as UTF-8")
+    if not text.strip():
+        return Skipped(relative, "is empty")
     return Original(relative, text.replace("\r\n", "\n").replace("\r", "\n"))
 
 

@@ -58,11 +58,11 @@ def front_of(text: str) -> Front:
     try:
         fields = yaml.load(block, _Plain)  # noqa: S506 - a SafeLoader, made stricter
     except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError):  # a wrong !!tag raises anything
-        return Front(lines, private=_names_audience(block), problems=("front matter is not YAML that can be read",))
+        return Front(lines, private=_may_be_private(block), problems=("front matter is not YAML that can be read",))
     if fields is None:
         return Front(lines)
     if not isinstance(fields, Mapping):
-        return Front(lines, private=_names_audience(block), problems=("front matter is not a list of `name: value`",))
+        return Front(lines, private=_may_be_private(block), problems=("front matter is not a list of `name: value`",))
     return _judged(lines, {str(name).lower(): value for name, value in fields.items()})
 
 
@@ -70,13 +70,14 @@ def _unclosed(text: str) -> Front:
     """Return what to think of a text without front matter, or with one that never ends."""
     if not text.startswith("---") or not _FIELD_LINE.search(text[:MOST_CHARS]):
         return Front()
+    private = any(name.lower() == "audience" for name in _FIELD_LINE.findall(text))
     problem = f"front matter does not end: close it with --- within {MOST_CHARS:,} characters"
-    return Front(private=_names_audience(text), problems=(problem,))
+    return Front(private=private, problems=(problem,))
 
 
-def _names_audience(block: str) -> bool:
-    """Whether an audience is named in text that cannot be read as YAML; then nobody may read the document."""
-    return any(found.lower() == "audience" for found in _FIELD_LINE.findall(block))
+def _may_be_private(block: str) -> bool:
+    """Whether front matter that cannot be read may have named an audience; then nobody may read the document."""
+    return "audience" in block.lower()
 
 
 def _block(text: str) -> tuple[str | None, int]:

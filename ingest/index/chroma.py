@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
 from ingest.documents.store import Vector
 from ingest.errors import IndexBroken
@@ -21,15 +22,22 @@ COLLECTION = "passages"
 MOST_ROWS = 5_000
 """Rows a call: Chroma refuses more than 5,461 at once."""
 
+SERVER_S = 10.0
+"""How long a server may take for one call. Ours: chromadb itself waits for ever, and questions with it."""
+
 _OPENING = "opening"
 """A damaged folder can kill the process that opens it; this file, left behind, tells the next start."""
 
 
 class Chroma:
-    """One collection of one model's vectors. `place` is a folder of ours or a server's URL."""
+    """One collection of one model's vectors. `place` is a folder of ours or a server's URL.
 
-    def __init__(self, place: Path | str, model: str, dimension: int) -> None:
+    A server that takes longer than `patience_s` for one call is out of reach.
+    """
+
+    def __init__(self, place: Path | str, model: str, dimension: int, patience_s: float = SERVER_S) -> None:
         self._place = place
+        self._patience_s = patience_s
         self._about = {"model": model, "dimension": dimension}
         self._writing = asyncio.Lock()
         self._client: Any = None  # chromadb's ClientAPI, whose types leave out `close`
@@ -74,7 +82,7 @@ class Chroma:
         """Let go of the folder or the connection."""
         client, self._client = self._client, None
         if client is not None:
-            await asyncio.to_thread(client.close)
+            await asyncio.to_thread(_end, client)
 
     async def _try(self, call: Callable[[], Result]) -> Result:
         try:
@@ -111,7 +119,7 @@ class Chroma:
         self._connect()
 
     def _connect(self) -> None:
-        client = self._client or _client(self._place)
+        client = self._client or _client(self._place, self._patience_s)
         self._client = client
         collection = client.get_or_create_collection(
             COLLECTION,
@@ -128,16 +136,31 @@ class Chroma:
         if isinstance(self._place, Path):
             client, self._client = self._client, None
             if client is not None:
-                client.close()
-            shutil.rmtree(self._place, ignore_errors=True)
+                _end(client)
+            _forget_failed_starts()
+            _clear(self._place)
         elif self._client is None:
-            self._client = _client(self._place)
+            self._client = _client(self._place, self._patience_s)
         if self._client is not None and COLLECTION in {each.name for each in self._client.list_collections()}:
             self._client.delete_collection(COLLECTION)
         self._connect()
 
 
-def _client(place: Path | str) -> Any:  # noqa: ANN401 - see Chroma._client
+def _clear(folder: Path) -> None:
+    if folder.is_dir() and not folder.is_symlink():
+        shutil.rmtree(folder, ignore_errors=True)
+    else:
+        folder.unlink(missing_ok=True)
+
+
+def _forget_failed_starts() -> None:
+    """Make chromadb open the folder anew: it keeps a client that could not start and hands it out again."""
+    from chromadb.api.shared_system_client import SharedSystemClient  # noqa: PLC0415 - see _client
+
+    SharedSystemClient.clear_system_cache()
+
+
+def _client(place: Path | str, patience_s: float) -> Any:  # noqa: ANN401 - see Chroma._client
     import chromadb  # noqa: PLC0415 - a second of import that only an owner of the index pays
     from chromadb.config import Settings  # noqa: PLC0415
 
@@ -146,8 +169,24 @@ def _client(place: Path | str) -> Any:  # noqa: ANN401 - see Chroma._client
         place.mkdir(parents=True, exist_ok=True)
         (place / _OPENING).touch()
         return chromadb.PersistentClient(str(place), settings=settings)
+    urlopen(f"{place.rstrip('/')}/api/v2/heartbeat", timeout=patience_s).close()  # noqa: S310 - settings take http(s) only
     url = urlsplit(place)
     secure = url.scheme == "https"
-    return chromadb.HttpClient(
-        url.hostname or "localhost", url.port or (443 if secure else 8000), ssl=secure, settings=settings
-    )
+    port = url.port or (443 if secure else 8000)
+    client = chromadb.HttpClient(url.hostname or "localhost", port, ssl=secure, settings=settings)
+    for connections in _connections(client):
+        connections.timeout = patience_s
+    return client
+
+
+def _end(client: Any) -> None:  # noqa: ANN401 - see Chroma._client
+    connections = _connections(client)
+    client.close()
+    for each in connections:  # which chromadb leaves open
+        each.close()
+
+
+def _connections(client: Any) -> list[Any]:  # noqa: ANN401 - see Chroma._client
+    """Return a client's connections to its server, httpx.Client each; none for a folder."""
+    apis = (client._server, client._admin_client._server)  # noqa: SLF001 - chromadb has no way to ask for them
+    return [api._session for api in apis if hasattr(api, "_session")]  # noqa: SLF001 - see above

@@ -71,7 +71,7 @@ class MiniLM:
     def embed(self, texts: Sequence[str]) -> Vector:
         """Return float32[n, 384], rows of unit length; batched by length, so that little is spent on padding."""
         vectors = np.empty((len(texts), self.dimension), dtype=np.float32)
-        tokens = [self._tokenizer.encode(text).ids[:TOKENS] for text in texts]
+        tokens = [_read(self._tokenizer.encode(text).ids) for text in texts]
         for batch in _batches([len(ids) for ids in tokens]):
             vectors[batch] = self._run([tokens[index] for index in batch])
         return vectors
@@ -101,6 +101,11 @@ class MiniLM:
         from ingest.index.minilm import session  # noqa: PLC0415 - onnx and onnxruntime take half a second to import
 
         return session(_weights(), json.loads((_weights_folder() / "config.json").read_text()), self._threads)
+
+
+def _read(ids: list[int]) -> list[int]:
+    """Return the tokens that the model was trained to read; its closing special token always ends them."""
+    return ids if len(ids) <= TOKENS else [*ids[: TOKENS - 1], ids[-1]]
 
 
 def _batches(lengths: Sequence[int]) -> list[list[int]]:

@@ -34,10 +34,15 @@ NEAR_CHUNKS = 200
 NEAR_DOCUMENTS = 60
 """Candidates a document signal contributes."""
 
+_BEFORE = r"before(?!\s+(?:i|we|you|they|it|he|she|the|an?|any|\w+ing)\b)"
+"""But not "before I restart it": that asks what to do."""
+
 _SEEN_BEFORE = re.compile(
     r"\b(?:seen|happened?|happening|occurr?(?:ed)?|hit|had|have|experienced|encountered|been through|run into|ran into|"
-    r"come up|dealt with|bitten)\b[^.?!]{0,80}\b(?:before|previously|in the past|already|earlier|ever)\b"
-    r"|\b(?:has|have|had|did|was|were)\b[^.?!]{0,60}\b(?:ever|before|previously|in the past|already)\b"
+    rf"come up|dealt with|bitten)\b[^.?!]{{0,80}}\b(?:{_BEFORE}|previously|in the past|earlier|ever)\b"
+    rf"|\b(?:has|have|had|did|was|were)\b[^.?!]{{0,60}}\b(?:ever|{_BEFORE}|previously|in the past)\b"
+    r"|\balready (?:seen|happened|had|hit|occurred|encountered|experienced)\b"
+    r"|\b(?:seen|happened|occurred|encountered|experienced)\b[^.?!]{0,60}\balready\b"
     r"|\b(?:last|previous|past|earlier|similar|other|same kind of|prior) "
     r"(?:incidents?|outages?|time|occurrences?|events?)\b"
     r"|\b(?:post-?mortems?|incident reports?|seen before|déjà vu|deja vu)\b"

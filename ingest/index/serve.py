@@ -20,8 +20,9 @@ from ingest.index.words import terms
 
 _log = structlog.get_logger(__name__)
 
-CANARIES = 32
-"""Known vectors that must find themselves before Chroma serves; a cut vector file fails nearly all (measured)."""
+CANARIES, MAY_MISS = 32, 0.1
+"""Known vectors that must find themselves before Chroma serves, and the share that may not: a cut vector file fails
+nearly all, while an intact index misses one in 72, as it is approximate (both measured)."""
 
 _SAME = 0.999
 """Cosine above which two vectors are the same but for rounding; twins of a canary may be found in its place."""
@@ -144,6 +145,8 @@ class Index:
         try:
             await rebuild(self._library, chroma)
             self._chroma_serves = await _proves_itself(chroma, await self._library.contents())
+            if not self._chroma_serves:
+                self._step_aside(IndexBroken("Chroma does not find what was just stored in it."))
         except IndexBroken as error:
             self._step_aside(error)
 
@@ -194,11 +197,10 @@ async def _proves_itself(chroma: Vectors, contents: Contents) -> bool:
     if await chroma.size() != total:
         return False
     vectors = _vectors_of(contents)
-    for index in range(0, total, max(total // CANARIES, 1)):
-        near = await chroma.nearest(vectors[index], 1)
-        if not near or near[0][1] < _SAME:
-            return False
-    return True
+    asked = range(0, total, max(total // CANARIES, 1))
+    found = [await chroma.nearest(vectors[index], 1) for index in asked]
+    missed = sum(not near or near[0][1] < _SAME for near in found)
+    return missed <= MAY_MISS * len(asked)
 
 
 def _vectors_of(contents: Contents) -> Vector:

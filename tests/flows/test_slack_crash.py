@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from bot.journal.inbox import Arrival, Event, Taken
+from bot.journal.outbox import Outbox
 from bot.slack import cards
 from bot.slack.history import marked
 from bot.slack.turns import promised
@@ -306,3 +307,41 @@ async def test_a_bot_that_is_stopped_midway_finishes_or_hands_over(room: Room) -
     room.answers.gate.set()
     await room.start()
     whole(await room.answered(asked))
+
+
+async def test_an_event_whose_turn_failed_is_taken_up_again(room: Room) -> None:
+    """When even the rim fails (the database, say), the sweep brings the event to its end without a restart."""
+    await room.start()
+    assert room.bot is not None
+    taken, said = await heard(room)
+    await room.bot._sweep()
+    assert room.answers.asked == []
+    room.time.advance(31)
+    await room.bot._sweep()
+    whole(await room.answered(said))
+    assert taken.id == "q1"
+
+
+class Flaky(Outbox):
+    """An outbox that breaks once, in a way that nobody foresaw."""
+
+    broken = False
+
+    async def located(self, key: str, ts: str) -> bool:
+        """Break the first time."""
+        if not self.broken:
+            self.broken = True
+            raise RuntimeError("secret detail")
+        return await super().located(key, ts)
+
+
+async def test_when_showing_itself_breaks_the_asker_still_hears(room: Room) -> None:
+    """An unforeseen error in the delivery ends in a message of its own, in plain words."""
+    room.slack.without_streaming()
+    room.outbox = Flaky(room.database, room.time)
+    await room.start()
+    asked = room.slack.mention(INCIDENTS, "what now?")
+    await room.slack.until(lambda: len(room.slack.replies(asked)) == 2)
+    sorry = room.slack.replies(asked)[-1]
+    assert "**I could not finish this answer:** something in me broke" in text_of(sorry)
+    assert "secret detail" not in str(sorry)

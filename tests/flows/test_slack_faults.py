@@ -121,13 +121,15 @@ async def test_retry_after_is_honoured_to_the_second_while_others_go_on(room: Ro
     slow = room.slack.mention(INCIDENTS, "what now?")
     await room.slack.until(lambda: room.slack.called("chat.postMessage"))
     limited_at = room.time()
+    second = room.slack.mention(INCIDENTS, "and then?")
     quick = room.slack.mention(PAYMENTS, "what now?")
     await room.slack.until(lambda: room.slack.finished(quick, PAYMENTS))
     room.time.advance(29.5)
     await asyncio.sleep(0.05)  # nothing may happen: there is no event to wait for
-    assert room.slack.replies(slow) == []
+    assert room.slack.replies(slow) == room.slack.replies(second) == []
+    assert [call.args["channel"] for call in room.slack.called("chat.postMessage")] == [INCIDENTS, PAYMENTS]
     room.time.advance(1.0)
-    await room.slack.until(lambda: room.slack.finished(slow))
+    await room.slack.until(lambda: room.slack.finished(slow) and room.slack.finished(second))
     again = [call.at for call in room.slack.called("chat.postMessage") if call.args["channel"] == INCIDENTS][1]
     assert 30.0 <= again - limited_at < 31.0
 
@@ -190,7 +192,7 @@ async def test_answers_are_given_in_turn(room: Room) -> None:
         room.slack.mention(INCIDENTS, f"question {number}", user=BOB)
     await room.slack.until(lambda: len(room.answers.asked) == 4)
     room.slack.mention(INCIDENTS, "mine", user=ALICE)
-    await room.slack.until(lambda: not room.slack.workspace.sockets.waiting)
+    await room.queued(5)
     room.answers.gate.set()
     await room.quiet()
     assert [question.asker for question in room.answers.asked].index(ALICE) <= 5

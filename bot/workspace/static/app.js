@@ -10,7 +10,7 @@ import { listen, send } from "./server.js";
 import { Store } from "./store.js";
 
 const $ = (id) => document.getElementById(id);
-const store = new Store();
+const store = new Store(() => redraw());
 const drafts = new Map();
 const narrow = window.matchMedia("(max-width: 760px)");
 let place = { channel: "", thread: "", tab: "messages" };

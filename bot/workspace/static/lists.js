@@ -5,18 +5,23 @@ import { clockOf, date, dayOf, message } from "./message.js";
 
 const COMPACT_MS = 5 * 60 * 1000;
 const NEAR_PX = 120;
+const STEP = 150;
 
 // Draws `list` and stays at its end if the reader was there.
 export function draw(list, items, place) {
   const moved = list.dataset.place !== place;
+  const fromEnd = list.scrollHeight - list.scrollTop;
+  const grewAbove = !moved && list.keyedNodes?.has("older") && list.scrollTop < NEAR_PX;
   const atEnd = moved || list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
   if (moved) list.keyedNodes = undefined;
   keyed(list, items, (kind, ...parts) => BUILD[kind](...parts));
   list.dataset.place = place;
   if (atEnd) list.scrollTop = list.scrollHeight;
+  else if (grewAbove) list.scrollTop = list.scrollHeight - fromEnd;
 }
 
 const BUILD = {
+  older: (store, channel, most) => h("button", { type: "button", class: "older", onclick: () => store.showMore(channel, most + STEP) }, "Show older messages"),
   day: (name) => h("div", { class: "day", role: "separator" }, h("span", {}, name)),
   node: (make) => make(),
   message: (shown, compact, context) => message(shown, compact, context),
@@ -33,9 +38,9 @@ const BUILD = {
 
 // A channel: roots only, with their threads summed up.
 export function channelItems(store, channel, context, open, welcome) {
-  const items = [];
+  const { threads, items } = newest(store, channel);
   let before = null;
-  for (const { root, replies } of store.threads(channel)) {
+  for (const { root, replies } of threads) {
     pushDay(items, before, root);
     const compact = follows(before, root) && !items.at(-1).threaded;
     items.push({ key: root.ts, parts: ["root", root, compact, context, replies.length, replies.at(-1)?.ts ?? "", open], threaded: replies.length > 0 });
@@ -47,9 +52,9 @@ export function channelItems(store, channel, context, open, welcome) {
 
 // A direct message: every question with its answers below it.
 export function directItems(store, channel, context, welcome) {
-  const items = [];
+  const { threads, items } = newest(store, channel);
   let before = null;
-  for (const { root, replies } of store.threads(channel)) {
+  for (const { root, replies } of threads) {
     for (const each of [root, ...replies]) {
       pushDay(items, before, each);
       items.push({ key: each.ts, parts: ["message", each, follows(before, each), context] });
@@ -74,6 +79,14 @@ export function threadItems(store, channel, thread, context) {
   }
   pushStatus(items, store, channel, thread);
   return items;
+}
+
+// The threads to show, and what stands above them: a way to the older ones.
+function newest(store, channel) {
+  const all = store.threads(channel);
+  const most = store.shown.get(channel) ?? STEP;
+  const items = all.length > most ? [{ key: "older", parts: ["older", store, channel, most] }] : [];
+  return { threads: all.slice(-most), items };
 }
 
 function pushDay(items, before, each) {

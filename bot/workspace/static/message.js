@@ -13,7 +13,13 @@ const FULL = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: 
 const DAY = new Intl.DateTimeFormat(undefined, { weekday: "long", day: "numeric", month: "long" });
 
 export const clockOf = (ts) => CLOCK.format(date(ts));
-export const dayOf = (ts) => DAY.format(date(ts));
+const days = new Map();
+
+// Formatting a date is slow, and every drawing asks for the day of every message.
+export function dayOf(ts) {
+  if (!days.has(ts)) days.set(ts, DAY.format(date(ts)));
+  return days.get(ts);
+}
 
 export function time(ts) {
   return h("time", { datetime: date(ts).toISOString(), title: FULL.format(date(ts)) }, clockOf(ts));

@@ -3,9 +3,11 @@
 const STATUS_MS = 2 * 60 * 1000;
 
 export class Store {
-  constructor() {
+  // `changed()` is called when something is to be drawn that no change from the server brought.
+  constructor(changed) {
+    this.changed = changed;
     Object.assign(this, { ready: false, team: "", you: "", bot: "", users: {}, examples: [], prompts: {}, views: [], home: null });
-    Object.assign(this, { app: { connected: true, waiting: 0 }, channels: [], messages: new Map(), statuses: new Map(), unread: new Map() });
+    Object.assign(this, { app: { connected: true, waiting: 0 }, channels: [], messages: new Map(), statuses: new Map(), unread: new Map(), shown: new Map() });
     this.names = { user: (id) => this.users[id]?.name, channel: (id) => this.channels.find((each) => each.id === id)?.name };
   }
 
@@ -83,10 +85,16 @@ export class Store {
     const replies = new Map();
     const roots = [];
     for (const each of all) {
-      if (!each.thread_ts || each.thread_ts === each.ts) roots.push(each);
+      const orphan = !this.messages.get(channel).has(each.thread_ts);
+      if (!each.thread_ts || each.thread_ts === each.ts || orphan) roots.push(each);
       else replies.set(each.thread_ts, [...(replies.get(each.thread_ts) ?? []), each]);
     }
     return roots.map((root) => ({ root, replies: replies.get(root.ts) ?? [] }));
+  }
+
+  showMore(channel, most) {
+    this.shown.set(channel, most);
+    this.changed();
   }
 
   // The questions to try: what the app suggests in its direct message, else the workspace's own.

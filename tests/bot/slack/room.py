@@ -218,7 +218,14 @@ class Room:
     async def quiet(self) -> None:
         """Wait until every event heard so far has come to its end."""
         async with asyncio.timeout(10):
-            while self.slack.workspace.sockets.waiting or await self.open_rows():
+            while self.slack.workspace.sockets.waiting or await self.open_rows():  # noqa: ASYNC110 - rows tell nobody
+                await asyncio.sleep(0.01)
+
+    async def queued(self, questions: int) -> None:
+        """Wait until so many questions wait for their turn."""
+        assert self.bot is not None
+        async with asyncio.timeout(10):
+            while (await self.bot.health()).waiting < questions:  # noqa: ASYNC110 - a queue tells nobody
                 await asyncio.sleep(0.01)
 
     async def open_rows(self) -> int:

@@ -210,6 +210,7 @@ async def test_wrong_places_are_refused(slack: FakeSlack, client: AsyncWebClient
         "cant_update_message": client.chat_update(channel=INCIDENTS, ts=theirs, text="x"),
         "cant_delete_message": client.chat_delete(channel=INCIDENTS, ts=theirs),
         "thread_not_found": client.conversations_replies(channel=INCIDENTS, ts="1.000000"),
+        "message_not_owned_by_app": client.chat_appendStream(channel=INCIDENTS, ts=theirs, markdown_text="x"),
         "user_not_in_channel": client.chat_postEphemeral(channel=INCIDENTS, user="U0NOBODY", text="x"),
         "user_not_found": client.users_info(user="U0NOBODY"),
         "no_reaction": client.reactions_remove(channel=INCIDENTS, timestamp=theirs, name="eyes"),
@@ -300,3 +301,27 @@ async def test_people_and_places_are_described(client: AsyncWebClient) -> None:
     assert (await client.conversations_members(channel=DM))["members"] == [ALICE, COPILOT]
     assert (await client.conversations_open(users=ALICE))["channel"]["id"] == DM
     assert (await client.auth_test())["user_id"] == COPILOT
+
+
+async def test_reply_to_a_reply_joins_the_thread(slack: FakeSlack, client: AsyncWebClient) -> None:
+    """Threads have one level: whoever answers a reply answers its root."""
+    root = slack.say(INCIDENTS, "a")
+    reply = slack.say(INCIDENTS, "b", thread_ts=root["ts"])
+    slack.say(INCIDENTS, "c", thread_ts=reply["ts"])
+    slack.reply(reply, "d")
+    await client.chat_postMessage(channel=INCIDENTS, text="e", thread_ts=reply["ts"])
+    assert [m.get("thread_ts") for m in slack.messages(INCIDENTS)] == [None, *[root["ts"]] * 4]
+
+
+@pytest.mark.parametrize(
+    ("method", "args"),
+    [
+        ("assistant.threads.setStatus", {"thread_ts": "1.0", "status": "x", "loading_messages": ["x"] * 11}),
+        ("assistant.threads.setSuggestedPrompts", {"prompts": [{"title": "x", "message": "y"}] * 5}),
+        ("assistant.threads.setSuggestedPrompts", {"prompts": []}),
+        ("assistant.threads.setSuggestedPrompts", {"prompts": [{"title": "x"}]}),
+    ],
+)
+async def test_agent_extras_are_limited(client: AsyncWebClient, method: str, args: dict[str, Any]) -> None:
+    """At most ten loading messages, one to four whole prompts."""
+    assert await refused(client.api_call(method, json={"channel_id": INCIDENTS} | args)) == "invalid_arguments"

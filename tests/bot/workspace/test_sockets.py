@@ -83,16 +83,30 @@ async def test_event_waits_for_a_socket(slack: FakeSlack) -> None:
     assert envelope["payload"]["event"]["text"] == "a"
 
 
-async def test_socket_that_dies_before_the_ack_loses_nothing(slack: FakeSlack) -> None:
-    """An event whose socket closed without an ack goes to the next socket."""
-    async with Listener(slack) as dying:
-        slack.say(INCIDENTS, "a")
-        first = await dying.receive()
-    async with Listener(slack) as app:
-        second = await app.receive()
-        await app.ack(second)
+async def test_socket_that_dies_before_the_ack_loses_nothing(tmp_path: Path) -> None:
+    """An event whose socket closed without an ack goes to the next socket, at once."""
+    async with FakeSlack(tmp_path, ack_s=60) as slack:
+        async with Listener(slack) as dying:
+            slack.say(INCIDENTS, "a")
+            first = await dying.receive()
+        async with Listener(slack) as app:
+            second = await app.receive()
+            await app.ack(second)
     assert first["payload"]["event_id"] == second["payload"]["event_id"]
     assert second["retry_attempt"] == 1
+
+
+async def test_closing_while_a_socket_dies_ends(tmp_path: Path) -> None:
+    """A socket that dies in the moment of closing keeps nobody waiting, and its event stays for the next run."""
+    async with FakeSlack(tmp_path) as slack, Listener(slack) as app:
+        slack.say(INCIDENTS, "a")
+        await app.receive()
+        sockets = slack.workspace.sockets
+        sockets._open[0].died()
+        async with asyncio.timeout(2):
+            await sockets.close()
+    async with FakeSlack(tmp_path) as slack:
+        assert slack.workspace.sockets.waiting == 1
 
 
 async def test_undelivered_event_survives_a_restart(tmp_path: Path) -> None:
@@ -117,12 +131,15 @@ async def test_eleventh_socket_is_sent_away(slack: FakeSlack) -> None:
 
 
 async def test_ticket_works_once(slack: FakeSlack) -> None:
-    """A socket needs a fresh ticket."""
-    url = f"ws://127.0.0.1:{slack.workspace.port}/link?ticket=guessed"
+    """A socket needs a ticket, and a fresh one."""
+    ticket = slack.workspace.sockets.ticket()
+    url = f"ws://127.0.0.1:{slack.workspace.port}/link?ticket="
     async with aiohttp.ClientSession() as session:
-        with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
-            await session.ws_connect(url)
-    assert caught.value.status == 401
+        await (await session.ws_connect(url + ticket)).close()
+        for wrong in (ticket, "guessed", ""):
+            with pytest.raises(aiohttp.WSServerHandshakeError) as caught:
+                await session.ws_connect(url + wrong)
+            assert caught.value.status == 401
 
 
 async def test_silent_app_fails_a_command(tmp_path: Path) -> None:

@@ -1,0 +1,249 @@
+"""The program as it runs: one owner, other commands beside it, folders followed, an end in order. On a few small files.
+
+The child processes are the price of the truth here, so most tests share one running bot and change nothing for others.
+"""
+
+import json
+import shutil
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.fakes.slack import INCIDENTS, text_of
+from tests.flows.program import Program, copilot, free_port
+
+POOL = """---
+title: Postgres connection pool
+service: checkout
+---
+# Postgres connection pool
+
+## Symptoms
+PgBouncer shows clients waiting, and checkout answers with 502.
+
+## Fix
+1. Find sessions that are idle in transaction.
+   ```
+   psql -c "select pid from pg_stat_activity where state = 'idle in transaction'"
+   ```
+2. Terminate those older than five minutes.
+"""
+NODE = "# Kubernetes node not ready\n\nDrain the node, then restart the kubelet with `systemctl restart kubelet`.\n"
+REDIS = "# Redis memory\n\nKeys are evicted when `maxmemory` is reached: raise it, or find what grew.\n"
+PRINTER = "# Label printer jams\n\nOpen the flap of the label printer, pull the paper back, and feed it again.\n"
+KAFKA = "# Kafka consumer group rebalances\n\nRaise `session.timeout.ms` of the consumers and roll them one by one.\n"
+
+PATIENCE_S = 15.0
+
+
+@dataclass(frozen=True)
+class House:
+    """A folder as a person has it: settings and runbooks; and the bot that runs there."""
+
+    folder: Path
+    program: Program
+    port: int
+    page: "Page"
+
+    def beside(self, *arguments: str) -> Any:
+        """Run another command on the same data folder."""
+        return copilot(*arguments, folder=self.folder)
+
+    def door(self, path: str) -> str:
+        """Return what the HTTP door says."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{path}", timeout=5) as answer:
+            return str(answer.read().decode())
+
+
+class Page:
+    """A person at the page of the local workspace, without a browser."""
+
+    def __init__(self, url: str) -> None:
+        self._base = url.partition("?")[0].rstrip("/")
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            self._cookie = str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+    def answer(self, question: str) -> str:
+        """Mention the bot, wait until its answer is whole, and return it as a person reads it."""
+        asked = self._send("message", {"channel": INCIDENTS, "text": f"@copilot {question}"})["ts"]
+        with self._open("/page/events") as events:
+            for change in _changes(events):
+                news = change["messages"][INCIDENTS] if change["kind"] == "snapshot" else [change.get("message", {})]
+                for message in news:
+                    if message.get("thread_ts") == asked and _closed(message):
+                        return text_of(message)
+        raise AssertionError("the stream of events ended")
+
+    def _send(self, gesture: str, body: dict[str, str]) -> dict[str, Any]:
+        with self._open(f"/page/{gesture}", json.dumps(body).encode()) as answer:
+            return dict(json.load(answer))
+
+    def _open(self, path: str, body: bytes | None = None) -> HTTPResponse:
+        headers = {"Cookie": self._cookie, "Content-Type": "application/json"}
+        request = urllib.request.Request(f"{self._base}{path}", body, headers)
+        answer: HTTPResponse = urllib.request.urlopen(request, timeout=PATIENCE_S)
+        return answer
+
+
+def _changes(events: HTTPResponse) -> Iterator[dict[str, Any]]:
+    """Yield what the page is told; a silence longer than PATIENCE_S raises TimeoutError."""
+    for line in events:
+        if line.startswith(b"data: "):
+            yield json.loads(line[6:])
+
+
+def _closed(message: dict[str, Any]) -> bool:
+    return "bot_id" in message and message.get("streaming_state") != "in_progress" and "feedback" in str(message)
+
+
+def start(folder: Path) -> tuple[Program, int]:
+    """Start the bot in a folder; return it, and the port of its HTTP door."""
+    port = free_port()
+    return Program("run", "--http-port", str(port), "--port", "0", folder=folder), port
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with settings and three runbooks."""
+    folder = tmp_path_factory.mktemp("home")
+    (folder / "notes").mkdir()
+    (folder / "copilot.toml").write_text('[documents]\nfolders = ["notes"]\n')
+    for name, text in {"pool.md": POOL, "node.md": NODE, "redis.md": REDIS}.items():
+        (folder / "notes" / name).write_text(text)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def house(home: Path) -> Iterator[House]:
+    """Give the running bot of this module; its end is checked in `test_sigterm_ends_it_in_order`."""
+    program, port = start(home)
+    with program:
+        yield House(home, program, port, Page(program.ready()))
+
+
+def test_run_says_where_it_is_ready_and_answers_there(house: House) -> None:
+    """After the line `ready URL` the page at that URL answers, from the folder in copilot.toml."""
+    answer = house.page.answer("PgBouncer has clients waiting, what do I do?")
+    assert "Terminate those older than five minutes" in answer
+    assert "Sources: [1] Postgres connection pool, lines " in answer
+
+
+def test_a_second_run_is_refused_with_the_owners_pid(house: House) -> None:
+    """One process owns a data folder: a second `run` says who, in one sentence, and exits 2."""
+    second = house.beside("run", "--http-port", "0")
+    assert second.returncode == 2
+    assert second.stdout == ""
+    assert f"pid {house.program.pid} (copilot run)" in second.stderr
+    assert second.stderr.count("\n") == 1
+
+
+def test_ask_answers_beside_a_running_bot(house: House) -> None:
+    """`ask --json` is a stream of events that ends in Done, while the bot runs."""
+    asked = house.beside("ask", "--json", "PgBouncer has clients waiting, what do I do?")
+    *events, done = map(json.loads, asked.stdout.splitlines())
+    assert asked.returncode == 0
+    assert {event["type"] for event in events} == {"status", "text", "source"}
+    assert (done["type"], done["outcome"], done["model"]) == ("done", "answered", None)
+    assert done["sources"][0]["path"] == "notes/pool.md"
+
+
+def test_search_finds_beside_a_running_bot(house: House) -> None:
+    """`search --json` gives passages, best first, while the bot runs."""
+    found = house.beside("search", "--json", "the kubelet of a node is not ready")
+    assert found.returncode == 0
+    assert json.loads(found.stdout.splitlines()[0])["path"] == "notes/node.md"
+
+
+def test_status_names_the_running_bot(house: House) -> None:
+    """`status` says who owns the folder, what is indexed and from where."""
+    status = house.beside("status")
+    assert status.returncode == 0
+    assert f"pid {house.program.pid} (copilot run)" in status.stdout
+    assert "notes (" in status.stdout
+
+
+def test_doctor_finds_nothing_beside_a_running_bot(house: House) -> None:
+    """`doctor` checks everything while the bot runs, and exits 0 when nothing must be done."""
+    doctor = house.beside("doctor")
+    assert doctor.returncode == 0, doctor.stdout
+    assert f"belongs to pid {house.program.pid}" in doctor.stdout
+    assert "BAD" not in doctor.stdout
+
+
+def test_sync_beside_a_running_bot_is_carried_out_by_it(house: House) -> None:
+    """`sync PATH` has the owner take the folder in, reports what it did, and the running bot finds it."""
+    more = house.folder / "more"
+    more.mkdir()
+    (more / "printer.md").write_text(PRINTER)
+    synced = house.beside("sync", "more")
+    assert synced.returncode == 0
+    assert f"belongs to pid {house.program.pid}" in synced.stderr
+    assert "Synced more: 1 added" in synced.stderr
+    assert "pull the paper back" in house.page.answer("the label printer jams, how do I feed the paper again?")
+
+
+def test_a_file_written_into_a_watched_folder_is_found_without_a_restart(house: House) -> None:
+    """The running bot takes a new file in by itself."""
+    before = _passages(house)
+    (house.folder / "notes" / "kafka.md").write_text(KAFKA)
+    _until(lambda: _passages(house) > before)
+    assert "session.timeout.ms" in house.page.answer("the kafka consumer group rebalances all the time")
+
+
+def test_healthz_says_that_all_is_well(house: House) -> None:
+    """Every dependency has its check, and all are well once Chroma has proved itself."""
+    _until(lambda: json.loads(house.door("/healthz"))["status"] == "ok")
+    checks = json.loads(house.door("/healthz"))["checks"]
+    assert checks.keys() == {"database", "documents", "chroma", "chat", "posts"}
+    assert checks["chroma"] == {"ok": True, "detail": "Chroma serves"}
+
+
+def test_metrics_count_the_questions(house: House) -> None:
+    """What was asked is counted by its outcome, where Prometheus can read it."""
+    house.page.answer("how do I book a meeting room?")
+    assert 'copilot_questions_total{outcome="not_found"} 1.0' in house.door("/metrics")
+
+
+def test_sigterm_ends_it_in_order(house: House) -> None:
+    """SIGTERM ends the bot with exit code 0 within 25 s, and stdout held nothing but the ready line."""
+    assert house.program.stop() == 0
+    assert house.program.rest() == ""
+
+
+@pytest.mark.parametrize("damage", ["garbage", "killed while opening", "gone"])
+def test_a_damaged_chroma_is_rebuilt_at_the_next_start(house: House, damage: str) -> None:
+    """A Chroma that is broken is noticed before it serves, and made anew from the database."""
+    if house.program.running:
+        house.program.stop()
+    chroma = house.folder / "var" / "chroma"
+    if damage == "garbage":
+        (chroma / "chroma.sqlite3").write_bytes(b"no database at all" * 1_000)
+    elif damage == "gone":
+        shutil.rmtree(chroma)
+    else:
+        (chroma / "opening").touch()
+    program, port = start(house.folder)
+    with program:
+        again = House(house.folder, program, port, Page(program.ready()))
+        _until(lambda: json.loads(again.door("/healthz"))["status"] == "ok")
+        assert "systemctl restart kubelet" in again.page.answer("a kubernetes node is not ready")
+        assert program.stop() == 0
+
+
+def _passages(house: House) -> int:
+    detail = json.loads(house.door("/healthz"))["checks"]["documents"]["detail"]
+    return int(detail.split()[0])
+
+
+def _until(holds: Any) -> None:
+    """Wait until something holds."""
+    until = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < until, "it never held"
+        time.sleep(0.1)
