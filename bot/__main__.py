@@ -49,7 +49,7 @@ def run(
 
 @app.command()
 def sync(
-    paths: Annotated[list[Path] | None, Argument(metavar="[PATH]...", help="Folders of Markdown files.")] = None,
+    paths: Annotated[list[Path] | None, Argument(metavar="PATH", help="Folders of Markdown files.")] = None,
     data: Data = None,
     forget: Annotated[str | None, Option("--forget", metavar="ROOT", help="Drop a source and its documents.")] = None,
     exclude: Annotated[list[str] | None, Option("--exclude", metavar="GLOB", help="Files to leave out.")] = None,
@@ -74,7 +74,7 @@ def search(
     question: Annotated[str, Argument(metavar="Q", help="What you look for.")],
     data: Data = None,
     kind: Annotated[
-        Literal["runbook", "postmortem", "correction"] | None, Option("--kind", help="Only documents of this kind.")
+        Literal["runbook", "postmortem"] | None, Option("--kind", help="Only documents of this kind.")
     ] = None,
     *,
     as_json: AsJson = False,
@@ -118,6 +118,20 @@ def doctor(data: Data = None) -> None:
     from bot.commands.care import doctor as command  # noqa: PLC0415 - see run
 
     _exit(command(_settings(data)))
+
+
+@app.command()
+def forget(
+    user: Annotated[str, Argument(metavar="USER", help="A Slack user id, or the name that threads show.")],
+    data: Data = None,
+) -> None:
+    """Delete what the journal holds of a person: questions, answers, what was sent for them, thumbs.
+
+    Example: copilot forget U0123ABCD
+    """
+    from bot.commands.care import forget as command  # noqa: PLC0415 - see run
+
+    _exit(command(_settings(data), user))
 
 
 @app.command()
@@ -166,6 +180,8 @@ def main() -> None:
         _stop(str(error))
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read us, such as `head`, has enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except Exception as error:
         if not hasattr(error, "format_message"):  # typer's errors of use all have it; its base class is private
             raise

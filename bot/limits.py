@@ -237,3 +237,6 @@ AGENT_DESCRIPTION = 300
 
 COMMAND_NAME = 32
 """[manifest] A slash command, slash included."""
+
+SHORTCUT_NAME = 24
+"""[manifest] `name` of a shortcut."""

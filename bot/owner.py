@@ -44,10 +44,13 @@ def owner_of(data: Path) -> str | None:
     """Return who owns the folder, such as `pid 4711 (copilot run)`, or None."""
     try:
         with (data / LOCK).open(encoding="utf-8") as file:
+            owner = file.read().strip()
+            if not owner:  # set free; a lock held even for a moment could refuse somebody who starts just now
+                return None
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
-                return file.read().strip() or "another process"
+                return owner
     except OSError:
         return None
     return None

@@ -75,6 +75,8 @@ WholeNumber = Annotated[int, Field(strict=True)]
 Switch = Annotated[bool, Field(strict=True)]
 Amount = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(_from_home)]
+Label = Annotated[str, Field(min_length=1)]
+SlackId = Annotated[str, Field(pattern=r"^[CGSUW][A-Z0-9]{2,}$")]
 
 
 class _Group(BaseModel):
@@ -92,6 +94,9 @@ class Price(_Group):
     )
     long_factor: Amount = _option(1.0, "how many times more they cost", must="a number of at least 1", ge=1)
 
+
+Role = Literal["answer", "summary"]
+"""What a model is used for."""
 
 PRICES: Mapping[str, Price] = {
     "claude-haiku-5-5": Price(
@@ -116,11 +121,19 @@ class DocumentSettings(_Group):
         "file patterns to leave out, such as ORIGIN.md or drafts/**",
         must='a list of patterns such as ["drafts/**"]',
     )
+    audience: Annotated[
+        Mapping[str, Annotated[tuple[Label, ...], Field(min_length=1)]], AfterValidator(MappingProxyType)
+    ] = _option(
+        {},
+        "who may read which documents, by file pattern; the first that matches wins, and front matter wins over it",
+        must='a table of lists such as "payments/**" = ["C0123ABCD"]',
+        validate_default=True,
+    )
     watch: Switch = _option(default=True, help_="take in changes of these folders while running", must="true or false")
 
 
 class SlackSettings(_Group):
-    """The Slack app. Both tokens, or neither: then `copilot run` opens the local workspace."""
+    """The Slack app: the bot's token and a way to hear of events. Nothing: `copilot run` opens the local workspace."""
 
     bot_token: Annotated[SecretStr, _plain("xoxb-")] | None = _option(
         None,
@@ -136,7 +149,7 @@ class SlackSettings(_Group):
     )
     signing_secret: Annotated[SecretStr, _plain("")] | None = _option(
         None,
-        "the secret that signs Slack's HTTP requests",
+        "the secret that signs Slack's HTTP requests; without an app-level token, events come by these",
         must="a secret without spaces",
         environment="SLACK_SIGNING_SECRET",
     )
@@ -146,11 +159,28 @@ class SlackSettings(_Group):
         must=WEB,
         environment="SLACK_API_URL",
     )
+    channels: tuple[Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")], ...] = _option(
+        (),
+        "ids of the channels where questions are answered; none means every channel that the bot was invited to",
+        must='a list of channel ids such as ["C0123ABCD"]',
+    )
+    strict: Switch = _option(
+        default=False,
+        help_="answer in channels only when mentioned, never an un-tagged follow-up",
+        must="true or false",
+    )
+
+    names: Annotated[Mapping[Label, SlackId], AfterValidator(MappingProxyType)] = _option(
+        {},
+        "ids of names that stand in audiences",
+        must='a table of ids such as "#payments" = "C0123ABCD"',
+        validate_default=True,
+    )
 
     @property
     def configured(self) -> bool:
         """True when Slack is to be used instead of the local workspace."""
-        return self.bot_token is not None and self.app_token is not None
+        return self.bot_token is not None and (self.app_token is not None or self.signing_secret is not None)
 
 
 class ClaudeSettings(_Group):
@@ -167,6 +197,20 @@ class ClaudeSettings(_Group):
         repr=False,
     )
     model: str = _option("claude-sonnet-5-5", "the model that words the answers", must="a model's name", min_length=1)
+    model_summary: str = _option(
+        "claude-haiku-5-5", "the model that sums up threads", must="a model's name", min_length=1
+    )
+    grounding: Literal["auto", "native", "inline"] = _option(
+        "auto",
+        "how passages are given: native citations, or inline for servers without them; auto goes by the server",
+        must='"auto", "native" or "inline"',
+    )
+    daily_usd: Amount = _option(
+        10.0, "USD a day (UTC) for Claude; beyond it passages are quoted", must="a number of at least 0", ge=0
+    )
+    per_user_hour: WholeNumber = _option(
+        30, "questions of one person that Claude answers in an hour", must="a whole number of at least 0", ge=0
+    )
     max_tokens: WholeNumber = _option(1200, "the longest answer, in tokens", must="a whole number of at least 1", ge=1)
     timeout_s: Amount = _option(
         60.0, "seconds for one whole answer, retries included", must="a number of seconds above 0", gt=0
@@ -185,8 +229,16 @@ class ClaudeSettings(_Group):
 
     @property
     def price(self) -> Price | None:
-        """The price of the model in use, from copilot.toml or else from our table; None when nobody knows it."""
-        return self.prices.get(self.model) or PRICES.get(self.model)
+        """The price of the model that words the answers."""
+        return self.price_of(self.model)
+
+    def price_of(self, model: str) -> Price | None:
+        """Return a model's price, from copilot.toml or else from our table; None when nobody knows it."""
+        return self.prices.get(model) or PRICES.get(model)
+
+    def model_of(self, role: Role) -> str:
+        """Return the model for a role."""
+        return self.model if role == "answer" else self.model_summary
 
 
 class HttpSettings(_Group):
@@ -201,6 +253,17 @@ class HttpSettings(_Group):
         "what senders must show as Authorization: Bearer",
         must="a token without spaces",
         environment="COPILOT_HTTP_TOKEN",
+    )
+
+
+class JournalSettings(_Group):
+    """What is written down about questions, and for how long."""
+
+    retention_days: WholeNumber = _option(
+        90,
+        "days that questions, answers and what was sent to Claude are kept; 0 keeps them",
+        must="a whole number of at least 0",
+        ge=0,
     )
 
 
@@ -236,10 +299,17 @@ class Settings(_Group):
         environment="CHROMA_URL",
         repr=False,
     )
+    owner: str | None = _option(
+        None,
+        "the Slack user or channel that is told when Claude's budget is used up or its key refused",
+        must="a Slack id such as U0123ABCD or C0123ABCD",
+        pattern=r"^[UWCG][A-Z0-9]{2,}$",
+    )
     documents: DocumentSettings = Field(default_factory=DocumentSettings)
     slack: SlackSettings = Field(default_factory=SlackSettings)
     claude: ClaudeSettings = Field(default_factory=ClaudeSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    journal: JournalSettings = Field(default_factory=JournalSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
 
 
@@ -413,13 +483,15 @@ class _Given:
             self._wrong(place, _must(place, missing=detail["type"] == "missing"))
 
     def _check_pair(self) -> None:
-        """Slack's two tokens serve only together."""
-        bot, app = ("slack", "bot_token"), ("slack", "app_token")
-        if (bot in self._origins) != (app in self._origins):
-            here, missing = (
-                (bot, "SLACK_APP_TOKEN (xapp-...)") if bot in self._origins else (app, "SLACK_BOT_TOKEN (xoxb-...)")
-            )
-            self._wrong(here, f"needs {missing} beside it: set both, or neither for the local workspace")
+        """Slack's bot token and a way to hear of events serve only together."""
+        bot, ways = ("slack", "bot_token"), (("slack", "app_token"), ("slack", "signing_secret"))
+        heard = next((way for way in ways if way in self._origins), None)
+        if bot in self._origins and heard is None:
+            missing = "SLACK_APP_TOKEN (xapp-...), or SLACK_SIGNING_SECRET for HTTP,"
+            self._wrong(bot, f"needs {missing} beside it: set both, or neither for the local workspace")
+        elif bot not in self._origins and heard is not None:
+            missing = "SLACK_BOT_TOKEN (xoxb-...)"
+            self._wrong(heard, f"needs {missing} beside it: set both, or neither for the local workspace")
 
     def _wrong(self, place: Place, words: str) -> None:
         origin = self._origin(place)

@@ -4,11 +4,29 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Literal
 
+from ingest.types import Audience
+
 Outcome = Literal["answered", "perhaps", "not_found", "failed"]
 """How a question ended; `perhaps` has evidence too thin to promise."""
 
 Feeling = Literal["up", "down"]
 """A thumb."""
+
+TERMINAL = "terminal"
+"""The asker at the command line, who reads the data folder anyway: no audience is asked of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of the thread above a question. `at` is seconds since 1970 UTC, `is_us` true for our own words.
+
+    `author` is a name to show, never an id; `text` has every id resolved. Both are untrusted data.
+    """
+
+    author: str
+    text: str
+    at: float
+    is_us: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,7 +34,10 @@ class Question:
     """One question as asked. `id` names the question and its answer (`answer_id`) everywhere.
 
     `asker` is a Slack user id or `terminal`; `channel` and `thread` are Slack's ids where there are any.
-    `asked_at` is seconds since 1970 UTC.
+    `asked_at` is seconds since 1970 UTC. `context` is the thread above it, oldest first, already bounded;
+    `cut` is how many of its earlier messages were left out. `audience` is who will read the answer; without one a
+    chat's question gets what every full member may read, and the terminal's everything. `private` says that only the
+    asker is shown the answer, wherever it was asked.
     """
 
     id: str
@@ -25,6 +46,10 @@ class Question:
     asked_at: float
     channel: str | None = None
     thread: str | None = None
+    context: tuple[Said, ...] = ()
+    cut: int = 0
+    audience: Audience | None = None
+    private: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +83,7 @@ class Done:
     """The last event of every answer, whatever happened. `reason` is one plain sentence unless answered.
 
     `model` is None when the passages were quoted; `seconds` is wall time; `usd` is the cost of the Claude call.
+    `drew_on` are the paths of all documents that it was written from, cited or not; None where that is not known.
     """
 
     outcome: Outcome
@@ -69,6 +95,7 @@ class Done:
     tokens_in: int
     tokens_out: int
     usd: float
+    drew_on: tuple[str, ...] | None = None
 
 
 AnswerEvent = Status | Text | Source | Done

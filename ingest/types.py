@@ -1,6 +1,6 @@
 """The shared words of `ingest`: frozen values that every room understands. Knows no room and does no I/O."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -12,7 +12,41 @@ Clock = Callable[[], float]
 """Returns the present as seconds since 1970-01-01 UTC. Passed in, so that tests give the time."""
 
 EVERYONE: tuple[str, ...] = ("everyone",)
-"""The audience of a document that every full member may read."""
+"""The audience of a document that every full member may read, and the label that every full member holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Audience:
+    """Who will read an answer, as what they hold: one set of labels for each kind of reader.
+
+    Labels are `everyone` (held by full members) and Slack's ids of the person, of channels they are in and of user
+    groups they belong to. A document is for an audience only if every reader holds one of its labels; so the audience
+    of nobody known admits nothing. Two audiences that admit the same are equal: build them with `of`.
+    """
+
+    readers: tuple[frozenset[str], ...] = ()
+
+    @classmethod
+    def of(cls, readers: Iterable[Iterable[str]]) -> "Audience":
+        """Return the audience of these readers, each given by the labels they hold.
+
+        A reader who holds more than another one is left out: whatever the other may read, so may they.
+        """
+        held = {frozenset(labels) for labels in readers}
+        least = (each for each in held if not any(other < each for other in held))
+        return cls(tuple(sorted(least, key=sorted)))
+
+    def admits(self, audience: Iterable[str]) -> bool:
+        """Whether all these readers may read a document that has this audience."""
+        labels = frozenset(audience)
+        return bool(self.readers) and all(labels & held for held in self.readers)
+
+
+FULL_MEMBERS = Audience.of([EVERYONE])
+"""Readers of whom no more is known than that they are full members."""
+
+NOBODY = Audience()
+"""Nobody known: admits nothing."""
 
 
 @dataclass(frozen=True, slots=True)

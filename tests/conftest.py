@@ -1,6 +1,6 @@
 """What tests of all rooms share: a database, a folder to write documents into, the embedder, the shipped runbooks."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from ingest.database import Database, metadata
 from ingest.documents.store import Library
 from ingest.index.embed import MiniLM
 from tests.fakes.embed import HashEmbedder
+from tests.fakes.postgres import PostgresMissing, emptied, postgres
 
 EXAMPLE = Path(__file__).parents[1] / "runbooks"
 
@@ -42,10 +43,23 @@ def write(tmp_path: Path) -> Write:
     return written
 
 
-@pytest.fixture
-async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    """Give a database with all tables. Whatever holds on it must hold on every database that we support."""
-    opened = Database.open(f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite'}")
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Give a running Postgres as a URL that a database's name completes; without one, skip and say why."""
+    try:
+        with postgres() as url:
+            yield url
+    except PostgresMissing as missing:
+        pytest.skip(f"no Postgres: {missing}")
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """Give a database with all tables, empty. Whatever holds on it must hold on every database that we support."""
+    url = f"sqlite+aiosqlite:///{tmp_path / 'test.sqlite'}"
+    if request.param == "postgres":
+        url = await emptied(request.getfixturevalue("postgres_url"))
+    opened = Database.open(url)
     async with opened.write() as connection:
         await connection.run_sync(metadata.create_all)
     yield opened

@@ -3,24 +3,32 @@
 Slack, the workspace, the terminal and the tests all read this stream. Whatever happens to Claude, it ends in Done.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import structlog
 
-from bot.answer.cite import Checker, Renumbered
-from bot.answer.prompt import NOT_IN_THE_RUNBOOKS, SYSTEM
-from bot.answer.recall import Recalled, Search, recall
+from bot.answer.audience import Gate, reader_of
+from bot.answer.budget import Budget
+from bot.answer.cite import Checker, Cites, Renumbered
+from bot.answer.followup import Standalone, standalone
+from bot.answer.prompt import NOT_IN_THE_RUNBOOKS, system
+from bot.answer.recall import Recalled, Search, recall, similar_to
+from bot.answer.seen import seen_before
 from bot.answer.verdict import Verdict, judge
-from bot.claude.client import Finish, Prompt, Writer
+from bot.claude.client import Delta, Finish, Prompt, Writer
 from bot.claude.plain import name
-from bot.errors import ClaudeError
-from bot.types import AnswerEvent, Done, Outcome, Question, Source, Status, Text
+from bot.errors import ClaudeClosed, ClaudeError, ClaudeIncomplete, ClaudeTooLong, Used
+from bot.types import AnswerEvent, Done, Outcome, Question, Status, Text
+from ingest.errors import IngestError
+from ingest.index.search import Evidence, Hit
 from ingest.redact import redact
-from ingest.types import Clock, Passage
+from ingest.types import Clock
 
 _log = structlog.get_logger(__name__)
+
+BY_WORDS = "I have just started and searched by words alone so far: ask again in a minute for the full search."
 
 GAP_DAYS = 7
 """How far back an unanswered question counts as asked again."""
@@ -43,22 +51,59 @@ class Journal(Protocol):
         """Write down how it ended."""
         ...
 
-    async def gaps_like(self, text: str, since: float) -> int:
-        """Return how often the same was asked in vain since then."""
+    async def gaps_like(self, question: Question, since: float) -> int:
+        """Return how often the same was asked in vain since then, as far as the readers of the answer may know."""
         ...
+
+
+_OPENING_CHARS = 200
+"""As much of an answer as is looked at for the words that decline it; they come first, or not at all."""
+
+_NOTHING = Recalled((), (), Evidence())
 
 
 @dataclass
 class _Draft:
-    """The answer as far as it is told: all text so far, the sources, and what it cost."""
+    """The answer as far as it is told: all text so far, what it cites, and what it cost."""
 
     text: str = ""
-    sources: dict[int, Source] = field(default_factory=dict)
-    finish: Finish | None = None
+    cites: Cites = field(default_factory=Cites)
+    model: str | None = None
+    used: Used = field(default_factory=Used)
 
     def say(self, text: str) -> Text:
         self.text += text
         return Text(text)
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What one answer rests on: the question as it stands by itself, what was recalled, a past incident beside it."""
+
+    question: Question
+    asked: Standalone
+    recalled: Recalled
+    similar: Hit | None = None
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The documents that the answer may show or name."""
+        beside = (self.similar.document.path,) if self.similar else ()
+        return tuple(dict.fromkeys((*self.recalled.paths, *beside)))
+
+    def quotable(self) -> "_Ground":
+        """Return the same without the passages of the past incident, which has a line of its own."""
+        beside = self.similar.document.path if self.similar else None
+        return self._with(lambda number, path: path != beside or number == 0)
+
+    def shorter(self) -> "_Ground":
+        """Return the same with half the passages and no thread: for a model that takes no more."""
+        half = max(1, len(self.recalled.passages) // 2)
+        return replace(self._with(lambda number, _path: number < half), asked=replace(self.asked, thread=""))
+
+    def _with(self, keep: Callable[[int, str], bool]) -> "_Ground":
+        kept = tuple(each for number, each in enumerate(self.recalled.passages) if keep(number, each.path))
+        return replace(self, recalled=replace(self.recalled, passages=kept))
 
 
 class Answerer:
@@ -73,95 +118,152 @@ class Answerer:
         journal: Journal,
         clock: Clock,
         max_tokens: int,
+        fault: Callable[[str], None] = lambda _name: None,
+        budget: Budget | None = None,
     ) -> None:
-        self._search = search
+        self._search = Gate(search, fault)
         self._writer = writer
         self._quotes = quotes
         self._journal = journal
         self._clock = clock
         self._max_tokens = max_tokens
+        self._budget = budget
 
     async def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
         """Yield the answer's events, the last one Done; the journal has it before Done is seen."""
-        question = replace(question, text=redact(question.text)[:MOST_QUESTION_CHARS])
+        question = _redacted(question)
         started = self._clock()
         await self._journal.asked(question)
         yield Status("searching the runbooks")
-        recalled = await recall(self._search, question.text)
-        draft, ending = _Draft(), _Ending(judge(recalled.evidence) if recalled.passages else "not_found")
-        if ending.outcome != "not_found":
-            yield Status(f"reading {recalled.passages[0].title}")
-            async for event in self._written(question, recalled, draft, ending):
+        draft, ground = _Draft(), _Ground(question, standalone(question), _NOTHING)
+        try:
+            ground = await self._recalled(ground)
+            ending = _Ending(_verdict(ground.recalled))
+        except IngestError as error:
+            _log.exception("search_failed", question=question.id)
+            ending = _Ending("failed", str(error))
+            yield draft.say(f"**I could not look into the runbooks:** {error}\n")
+        if ending.outcome in {"answered", "perhaps"}:
+            yield Status(f"reading {ground.recalled.passages[0].title}")
+            async for event in self._written(ground, draft, ending):
                 yield event
         if ending.outcome == "not_found":
-            yield draft.say(await self._refusal(question, recalled))
+            yield draft.say(await self._refusal(question, ground.recalled))
             ending.reason = "Nothing that I may read answers this."
-        done = Done(
-            outcome=ending.outcome,
-            reason=ending.reason,
-            answer_id=question.id,
-            sources=tuple(draft.sources[number] for number in sorted(draft.sources)),
-            model=draft.finish.model if draft.finish else self._writer.model,
-            seconds=round(self._clock() - started, 3),
-            tokens_in=draft.finish.tokens_in if draft.finish else 0,
-            tokens_out=draft.finish.tokens_out if draft.finish else 0,
-            usd=draft.finish.usd if draft.finish else 0.0,
-        )
+        for text in _closing(ground, draft, ending):
+            yield draft.say(text)
+        done = _done(ground, draft, ending, round(self._clock() - started, 3))
+        for source in done.sources:
+            yield source
         await self._journal.answered(question, done, draft.text)
         yield done
 
-    async def _written(
-        self, question: Question, recalled: Recalled, draft: _Draft, ending: "_Ending"
-    ) -> AsyncIterator[AnswerEvent]:
-        """Yield the checked answer of the writer; when it fails, say so and yield the quotes."""
+    async def _recalled(self, ground: _Ground) -> _Ground:
+        reader = reader_of(ground.question)
+        recalled = await recall(self._search, ground.asked.search, reader)
+        similar = await similar_to(self._search, ground.asked.search, recalled, reader)
+        return replace(ground, recalled=recalled, similar=similar)
+
+    async def _written(self, ground: _Ground, draft: _Draft, ending: "_Ending") -> AsyncIterator[AnswerEvent]:
+        """Yield the checked answer of the writer; when it fails, or may not be asked, say so and yield the quotes."""
+        lead = ""
         if ending.outcome == "perhaps":
-            ending.reason = "The runbooks hold only something near to this."
-            yield draft.say("**Perhaps:** the nearest I have, and it may be about something else.\n\n")
+            ending.reason, lead = _hedge(ground.recalled)
         try:
-            async for event in self._checked(self._writer, question, recalled, draft):
+            async for event in self._shrunk(ground, draft, lead):
                 yield event
-        except _NotInThePassages:
-            ending.outcome = "not_found"
+            if not draft.text:
+                ending.outcome = "not_found"
+            elif not draft.cites.sources():
+                raise ClaudeIncomplete("Nothing that Claude wrote stands in the runbooks.")
+        except ClaudeClosed as error:
+            _log.info("answer_quoted", question=ground.question.id, reason=str(error))
+            yield draft.say(f"_{error}_\n\n{lead}")
+            async for event in self._quoted(ground, draft):
+                yield event
         except ClaudeError as error:
-            _log.warning("answer_incomplete", question=question.id, reason=type(error).__name__)
+            _log.warning("answer_incomplete", question=ground.question.id, reason=type(error).__name__)
             ending.outcome, ending.reason = "failed", str(error)
+            if isinstance(error, ClaudeIncomplete) and error.used != Used():
+                draft.used = error.used
             broken = "**The answer above is not whole:**" if draft.text else "**I could not finish this answer:**"
-            lead = "\n\n" if draft.text else ""
-            yield draft.say(f"{lead}{broken} {error} The passages I would have used:\n\n")
-            async for event in self._checked(self._quotes, question, recalled, draft):
+            gap = "\n\n" if draft.text else ""
+            yield draft.say(f"{gap}{broken} {error} The passages I would have used:\n\n")
+            async for event in self._quoted(ground, draft):
                 yield event
 
+    async def _shrunk(self, ground: _Ground, draft: _Draft, lead: str) -> AsyncIterator[AnswerEvent]:
+        """Yield the writer's checked text; where the request is too long for it, once more with less."""
+        try:
+            async for event in self._checked(self._writer, ground, draft, lead):
+                yield event
+        except ClaudeTooLong:
+            if draft.text or len(ground.recalled.passages) == 1:
+                raise
+            _log.info("answer_shrunk", question=ground.question.id)
+            async for event in self._checked(self._writer, ground.shorter(), draft, lead):
+                yield event
+
+    async def _quoted(self, ground: _Ground, draft: _Draft) -> AsyncIterator[AnswerEvent]:
+        async for event in self._checked(self._quotes, ground, draft, why_quoted=""):
+            yield event
+
     async def _checked(
-        self, writer: Writer, question: Question, recalled: Recalled, draft: _Draft
+        self, writer: Writer, ground: _Ground, draft: _Draft, lead: str = "", **prompting: str
     ) -> AsyncIterator[AnswerEvent]:
-        numbers = _numbers(draft, recalled.passages)
+        """Yield the writer's checked text, `lead` before the first of it; nothing if it finds no answer in there."""
+        ground = ground.quotable() if writer.model is None else ground
+        passages, asked = ground.recalled.passages, ground.asked
         quotes_only = writer.model is None  # they were cut from the stored passages by code, and need no check
-        checker = Renumbered(numbers) if quotes_only else Checker(recalled.passages, question.text, cited=numbers)
-        prompt = Prompt(SYSTEM, recalled.passages, question.text, self._max_tokens)
-        said_anything = bool(draft.text)
-        async for piece in writer.write(prompt):
+        checker = Renumbered(passages, draft.cites) if quotes_only else Checker(passages, asked.search, draft.cites)
+        rules = system(writer.grounding)
+        prompt = Prompt(rules, passages, ground.question.text, self._max_tokens, asked.thread, **prompting)
+        heard, declined = "", False
+        async for piece in self._called(writer, prompt, ground.question):
             if isinstance(piece, Finish):
-                draft.finish = piece
+                draft.model = piece.model
+                draft.used = _cost(piece) if piece.model else draft.used
                 pieces = checker.finish()
             else:
+                heard = f"{heard}{piece.text}"[:_OPENING_CHARS]
+                declined = declined or heard.lstrip(" \n*_`").startswith(NOT_IN_THE_RUNBOOKS)
                 pieces = checker.feed(piece.text)
-            for text in pieces:
-                if text.strip().strip(".*_`") == NOT_IN_THE_RUNBOOKS and not said_anything:
-                    raise _NotInThePassages
-                for event in _told(text, checker, recalled.passages, draft):
-                    yield event
+            for text in [] if declined else pieces:
+                if not text.strip() and not draft.text:
+                    continue
+                if lead:
+                    yield draft.say(lead)
+                    lead = ""
+                yield draft.say(text)
+
+    def _called(self, writer: Writer, prompt: Prompt, question: Question) -> AsyncIterator[Delta | Finish]:
+        return self._budget.write(writer, prompt, question) if self._budget else writer.write(prompt)
 
     async def _refusal(self, question: Question, recalled: Recalled) -> str:
         """Return the words for a question that the documents do not answer."""
         since = self._clock() - GAP_DAYS * 86_400
-        times = 1 + await self._journal.gaps_like(question.text, since)
+        times = 1 + await self._journal.gaps_like(question, since)
         lines = ["**Not in the runbooks.** Nothing that I may read says how to answer this."]
         if recalled.nearest:
             near = [f"_{name(passage.title)}_ ({passage.kind})" for passage in recalled.nearest[:NEAREST]]
             lines.append(f"Nearest, but about something else: {', '.join(near)}.")
         again = f" (asked {times} times in {GAP_DAYS} days)" if times > 1 else ""
-        lines.append(f"Noted as a gap{again}.")
+        lines.append(BY_WORDS if recalled.by_words else f"Noted as a gap{again}.")
         return "\n".join(lines) + "\n"
+
+
+def _hedge(recalled: Recalled) -> tuple[str, str]:
+    """Return why an answer is only a perhaps, and what stands first in it."""
+    if recalled.by_words:
+        return BY_WORDS, f"**Perhaps:** {BY_WORDS}\n\n"
+    lead = "**Perhaps:** the nearest I have, and it may be about something else.\n\n"
+    return "The runbooks hold only something near to this.", lead
+
+
+def _verdict(recalled: Recalled) -> Verdict:
+    """Return whether what was found answers; what was found by words alone promises nothing."""
+    verdict = judge(recalled.evidence) if recalled.passages else "not_found"
+    return "perhaps" if recalled.by_words and verdict == "answered" else verdict
 
 
 @dataclass
@@ -172,32 +274,37 @@ class _Ending:
     reason: str | None = None
 
 
-class _NotInThePassages(Exception):
-    """The writer read the passages and says that they do not answer."""
+def _redacted(question: Question) -> Question:
+    """Return the question as it may be searched for, sent and written down: bounded, and without secrets."""
+    context = tuple(replace(said, author=redact(said.author), text=redact(said.text)) for said in question.context)
+    return replace(question, text=redact(question.text)[:MOST_QUESTION_CHARS], context=context)
 
 
-def _told(text: str, checker: Checker | Renumbered, passages: tuple[Passage, ...], draft: _Draft) -> list[AnswerEvent]:
-    """Return a checked piece as events: the text, then every source that it is the first to cite."""
-    events: list[AnswerEvent] = [draft.say(text)]
-    for number, shown in checker.cited.items():
-        if shown not in draft.sources:
-            draft.sources[shown] = _source(shown, passages[number - 1])
-            events.append(draft.sources[shown])
-    return events
+def _closing(ground: _Ground, draft: _Draft, ending: _Ending) -> Iterator[str]:
+    """Yield what code adds below an answer: a past incident that looks alike, and what of the thread was not read."""
+    if ground.similar is not None and ending.outcome in {"answered", "perhaps"}:
+        yield f"\n{seen_before(ground.similar, draft.cites)}\n"
+    if ground.asked.note:
+        yield f"\n{ground.asked.note}\n"
 
 
-def _numbers(draft: _Draft, passages: tuple[Passage, ...]) -> dict[int, int]:
-    """Return the numbers that sources told so far already have, by their passage's number."""
-    shown = {(source.path, source.start_line): source.id for source in draft.sources.values()}
-    return {
-        number: shown[passage.path, passage.start_line]
-        for number, passage in enumerate(passages, start=1)
-        if (passage.path, passage.start_line) in shown
-    }
+def _done(ground: _Ground, draft: _Draft, ending: _Ending, seconds: float) -> Done:
+    return Done(
+        outcome=ending.outcome,
+        reason=ending.reason,
+        answer_id=ground.question.id,
+        sources=draft.cites.sources(),
+        model=draft.model,
+        seconds=seconds,
+        tokens_in=draft.used.tokens_in,
+        tokens_out=draft.used.tokens_out,
+        usd=draft.used.usd,
+        drew_on=ground.paths,
+    )
 
 
-def _source(number: int, passage: Passage) -> Source:
-    return Source(number, passage.path, passage.start_line, passage.end_line, passage.title, passage.reviewed)
+def _cost(finish: Finish) -> Used:
+    return Used(finish.tokens_in, finish.tokens_out, finish.cache_read, finish.cache_written, finish.usd)
 
 
 async def collected(events: AsyncIterator[AnswerEvent], each: Callable[[AnswerEvent], None]) -> Done:

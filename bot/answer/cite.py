@@ -1,65 +1,85 @@
 """The citation check: nothing that Claude writes reaches a reader before code has found it in the stored passages.
 
-The model is treated as if an attacker wrote its output. A sentence or step passes when every command, quotation, number
-and name in it stands in the passages it cites; a wrong citation is corrected, a claim that stands nowhere is left out
-and its place marked. Links in prose never pass. Pure: no I/O.
+The model is treated as if an attacker wrote its output, its citations included. A sentence or step passes when every
+command, quotation, number and name in it stands in one passage, near enough the rest of its words, and its orders are
+given there; the source is then cited with exactly those lines. A wrong citation is corrected. What stands nowhere is
+left out, what merely lacks support is marked. Links in prose never pass. Pure: no I/O.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from bot.answer.claim import Claim, Mark, Order, begins_unknown, claims, content, needles_in, numbers_in, orders_in
+from bot.answer.evidence import Needle, held, normal, outside_code
+from bot.answer.ground import Asked, Ground, Lines
+from bot.answer.words import LABELS
+from bot.types import Source
 from ingest.index.words import terms
 from ingest.types import Passage
 
 LEFT_OUT = "_(left out: the sources do not say this)_"
 UNSUPPORTED = "_(not from the runbooks)_"
 
-LEAST_OVERLAP = 0.5
-"""Share of a sentence's words that its passages must hold when nothing in it can be checked to the letter."""
+_FENCE = re.compile(r"^(?P<lead>\s*(?:(?:[-*+>]|\d{1,3}[.)])\s+)*)(?P<mark>`{3,}|~{3,})(?P<info>[^`]*)$")
+_LEAD = re.compile(r"^\s*(?:(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)\s+|>)?\s*")
+_LINK = re.compile(r"!?\[([^\]\n]*)\]\s?\([^)\n]*\)")
+_ADDRESS = re.compile(
+    r"<?\b(?:https?|ftp|mailto|slack|file|javascript|data)[:][^\s>)`]*[^\s>)`.,;:!?*_]>?|\bwww\.\S+", re.IGNORECASE
+)
+_MENTION = re.compile(r"<[@!#][^>\n]*>")
+_RULE = re.compile(r"^[\s|:=*_-]*$")
+_LABEL_WORDS = 4
 
-_MARK = re.compile(r"\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
-_FENCE = re.compile(r"^\s*(```+|~~~+)")
-_SENTENCE = re.compile(r"(?<=[.!?:;])(?:\*\*|_)?\s+(?=[^\s\[])")
-_LEAD = re.compile(r"^\s*(?:[-*+]|\d{1,3}[.)]|#{1,6}|>)?\s*")
-_CODE = re.compile(r"`([^`\n]+)`")
-_CODE_SPAN = re.compile(r"(`+[^`\n]*`+)")
-_QUOTE = re.compile(r"[\"“]([^\"“”\n]{6,})[\"”]")
-_NUMBER = re.compile(r"(?<![\w.,:/-])\d+(?:[.,:]\d+)*(?![\w])")
-_NAME = re.compile(
-    r"\b(?=\w*[A-Za-z])(?:\w+[_./-])+\w+\b|\b[A-Za-z]+\d\w*\b|\b[A-Z]?[a-z]+[A-Z]\w*\b|\b[A-Z]{2,}[a-z]+\w*\b"
-)
-_LINK = re.compile(
-    r"!?\[([^\]\n]*)\]\([^)\n]*\)|<?\b(?:https?|ftp|mailto|slack)[:][^\s>)]*>?|<[@!#][^>\n]*>|\bwww\.\S+"
-)
-_SPACE = re.compile(r"\s+")
-_EQUAL = str.maketrans({"“": '"', "”": '"', "\u2019": "'", "\u2018": "'", "\u2013": "-", "\u2014": "-", "\u00a0": " "})
+
+@dataclass
+class Cites:
+    """What an answer cites so far: passages under their numbers in it, in order of first use, with the lines used."""
+
+    _numbers: dict[Passage, int] = field(default_factory=dict)
+    _used: dict[int, tuple[Passage, Lines]] = field(default_factory=dict)
+
+    def use(self, passage: Passage, lines: Lines | None = None) -> int:
+        """Return the number of a passage, and add these lines of it to what was used; None are all its lines."""
+        number = self._numbers.setdefault(passage, len(self._numbers) + 1)
+        start, end = lines or (passage.start_line, passage.end_line)
+        _, (first, last) = self._used.get(number, (passage, (start, end)))
+        self._used[number] = (passage, (min(first, start), max(last, end)))
+        return number
+
+    def sources(self) -> tuple[Source, ...]:
+        """Return the sources in the order of their numbers, each with the fewest lines that hold all that was cited."""
+        return tuple(
+            Source(number, passage.path, start, end, passage.title, passage.reviewed)
+            for number, (passage, (start, end)) in sorted(self._used.items())
+        )
 
 
 @dataclass
 class Checker:
     """Takes the answer as it streams in, gives it back checked, a line or a fenced block at a time.
 
-    `cited` maps a passage's number in the prompt to its number in the answer, in order of first use; `dropped` counts
-    what was left out or marked. `question` counts as a source for names and numbers: a reader knows who said them.
+    `dropped` counts what was left out or marked. `question` counts as a source for names and numbers alone: a reader
+    knows who said them.
     """
 
     passages: Sequence[Passage]
     question: str
-    cited: dict[int, int] = field(default_factory=dict)
+    cites: Cites = field(default_factory=Cites)
     dropped: int = 0
     _rest: str = ""
     _fence: list[str] = field(default_factory=list)
     _step: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
-        self._texts = [normal(f"{passage.title}\n{passage.heading}\n{passage.text}") for passage in self.passages]
-        self._words = [set(terms(text)) for text in self._texts]
-        self._asked = normal(self.question)
+        self._grounds = [Ground(passage) for passage in self.passages]
+        self._asked = held(self.question)
+        self._known = frozenset(terms(self.question)).union(*(ground.stems for ground in self._grounds))
+        self._headings = {normal(part) for ground in self._grounds for part in _crumbs(ground.passage)}
 
     def feed(self, text: str) -> Iterator[str]:
         """Take a piece of the answer; yield what is complete and checked."""
-        *lines, self._rest = (self._rest + text).split("\n")
+        *lines, self._rest = (self._rest + text).replace("\r", "").split("\n")
         for line in lines:
             yield from self._line(line)
 
@@ -69,7 +89,7 @@ class Checker:
             rest, self._rest = self._rest, ""
             yield from self._line(rest)
         if self._fence:
-            yield from self._block([*self._fence, _indent(self._fence[0]) + "```"])
+            yield from self._block([*self._fence, _closing(self._fence[0])])
 
     def _line(self, line: str) -> Iterator[str]:
         if self._fence:
@@ -79,79 +99,123 @@ class Checker:
                 yield from self._block(block)
         elif _FENCE.match(line):
             self._fence = [line]
-        elif not line.strip():
-            yield "\n"
-        else:
-            yield self._prose(line) + "\n"
+        elif _RULE.match(line):
+            yield f"{line}\n"
+        elif checked := self._prose(line):
+            yield f"{checked}\n"
 
     def _prose(self, line: str) -> str:
+        """Return a line checked; empty when it held nothing but marks, which say nothing by themselves."""
         lead = _LEAD.match(line)
         start = lead.end() if lead else 0
-        claims = _claims(line[start:])
-        if start and lead and not lead.group().startswith(" "):
+        head = line[:start].strip()
+        if start and not line.startswith(" "):
             self._step = frozenset()
-        checked = [self._claim(claim) for claim in claims]
-        body = " ".join(_without_repeats(checked))
-        return line[:start] + body
+        if head.startswith("#"):
+            return line[:start] + " ".join(text for text, _ in map(self._claim, claims(line[start:])))
+        body = self._told([self._claim(claim) for claim in claims(line[start:], quoted=head == ">")])
+        return line[:start] + body if body else ""
 
-    def _claim(self, claim: "_Claim") -> str:
-        text, linked = _LINK.subn(r"\1", claim.text)
-        if not text.strip(" *_"):
-            return self._marks(claim.marks) if not linked else self._left_out()
-        holders = self._holders(_evidence_of(text), claim.marks)
-        if holders is None or linked:
-            return self._left_out()
-        if not holders:
-            holders = self._by_words(text, claim.marks)
-        if not holders:
-            self.dropped += not _is_label(text)
-            return text if _is_label(text) else f"{text} {UNSUPPORTED}"
-        self._step |= holders
-        return f"{text} {self._marks(holders)}".rstrip()
+    def _told(self, told: "Sequence[_Checked]") -> str:
+        """Return claims in a row: neighbours with the same source share its mark, those left out their note."""
+        parts: list[str] = []
+        for index, (text, used) in enumerate(told):
+            below = told[index + 1] if index + 1 < len(told) else ("", {})
+            if text == below[0] == LEFT_OUT:
+                continue
+            mark = self._marks(used)
+            shared = below[0] and used and used.keys() == below[1].keys()
+            parts += [text] if shared or not mark else [text, mark]
+        return " ".join(part for part in parts if part)
+
+    def _claim(self, claim: Claim) -> "_Checked":
+        """Return a claim as a reader may see it, and what holds it."""
+        text = outside_code(claim.text, _without_links)
+        if _MENTION.search(text) or "![" in claim.text:
+            return self._left_out(), {}
+        if not text.strip(" *_") or self._is_label(text):
+            return text, {}
+        claim = Claim(text, claim.marks, claim.quoted)
+        needles, orders = needles_in(claim, self._known), orders_in(text)
+        used = {} if begins_unknown(text, self._known) else self._held(claim, needles, orders)
+        if used:
+            self._step |= used.keys()
+            return text, used
+        nowhere = needles and not any(all(self._stands(each, ground) for each in needles) for ground in self._grounds)
+        if nowhere or any(ground.contradicts(order) for ground in self._grounds for order in orders):
+            return self._left_out(), {}
+        if not needles and not content(text) and all(order.is_check for order in orders):
+            return text, {}
+        self.dropped += 1
+        return f"{text} {UNSUPPORTED}", {}
+
+    def _held(self, claim: Claim, needles: Sequence[Needle], orders: tuple[Order, ...]) -> dict[int, Lines]:
+        """Return who holds a claim, and on which lines: the cited if they do, else any."""
+        words = content(claim.text)
+        if not words and not needles and not orders:
+            return {}
+        numbers = tuple(each for each in numbers_in(claim.text) if not self._was_asked(Needle("name", each.text)))
+        open_needles = tuple(each for each in needles if not self._was_asked(each))
+        for index in self._in_order(frozenset(mark.passage - 1 for mark in claim.marks)):
+            asked = Asked(words, open_needles, orders, _hint(claim.marks, index), numbers)
+            if (lines := self._grounds[index].lines_for(asked)) is not None:
+                return {index: lines}
+        return self._held_together(claim, open_needles, orders)
+
+    def _held_together(self, claim: Claim, needles: Sequence[Needle], orders: tuple[Order, ...]) -> dict[int, Lines]:
+        """Return the cited passages that hold a claim between them: each its part of the letters, words and orders."""
+        cited = sorted({mark.passage - 1 for mark in claim.marks if 1 <= mark.passage <= len(self._grounds)})
+        if len(cited) < 2:  # noqa: PLR2004 - one passage alone was asked before
+            return {}
+        words, used, left = content(claim.text), dict[int, Lines](), set(orders)
+        for index in cited:
+            ground = self._grounds[index]
+            mine = tuple(each for each in needles if ground.has(each))
+            given = tuple(order for order in orders if ground.lines_for(Asked(order.about, (), (order,))) is not None)
+            lines = ground.lines_for(Asked(words & ground.stems, mine, given)) if mine or given else None
+            if lines is not None:
+                used[index] = lines
+                left -= set(given)
+        whole = all(any(self._grounds[index].has(each) for index in used) for each in needles)
+        return used if whole and not left and words <= self._known else {}
 
     def _block(self, block: list[str]) -> Iterator[str]:
-        """Check a fenced block: every line of it must stand in ONE passage."""
-        commands = [normal(line).removeprefix("$ ") for line in block[1:-1] if line.strip()]
-        for number in self._in_order(self._step):
-            if all(command in self._texts[number - 1] for command in commands):
-                self._marks(frozenset({number}))
-                yield "\n".join(block) + "\n"
-                if number not in self._step:
-                    yield f"{_indent(block[0])}{self._marks(frozenset({number}))}\n"
+        """Check a fenced block: its lines must stand in ONE passage as whole commands. An empty one is nothing."""
+        lead, opening = _opening(block[0])
+        inner = [line.lstrip("> ") if ">" in lead else line for line in block[1:-1]]
+        if not any(line.strip() for line in inner):
+            return
+        for index in self._in_order(self._step):
+            lines = self._grounds[index].block(inner)
+            if lines is not None:
+                mark = self._marks({index: lines})
+                yield "\n".join([opening, *inner, block[-1].lstrip("> ") if ">" in lead else block[-1]]) + "\n"
+                if index not in self._step:
+                    yield f"{_indent(opening)}{mark}\n"
                 return
-        yield f"{_indent(block[0])}{self._left_out()}\n"
+        yield f"{_indent(opening)}{self._left_out()}\n"
 
-    def _holders(self, evidence: list[str], marks: frozenset[int]) -> frozenset[int] | None:
-        """Return who holds all of `evidence`: the cited if they do, else any; None when some of it stands nowhere."""
-        open_evidence = [each for each in evidence if not _within(each, self._asked)]
-        if not evidence:
-            return frozenset()
-        cited = sorted(number for number in marks if 1 <= number <= len(self._texts))
-        if cited and all(any(_within(each, self._texts[number - 1]) for number in cited) for each in open_evidence):
-            return frozenset(cited)
-        for number in self._in_order(marks):
-            if open_evidence and all(_within(each, self._texts[number - 1]) for each in open_evidence):
-                return frozenset({number})
-        return frozenset() if not open_evidence else None
+    def _stands(self, needle: Needle, ground: Ground) -> bool:
+        return ground.has(needle) or self._was_asked(needle)
 
-    def _by_words(self, text: str, marks: frozenset[int]) -> frozenset[int]:
-        """Return the passages that hold most of the sentence's words, the cited ones before all others."""
-        words = set(terms(text))
-        if not words:
-            return frozenset(number for number in marks if 1 <= number <= len(self._words))
-        for number in self._in_order(marks):
-            if len(words & self._words[number - 1]) >= LEAST_OVERLAP * len(words):
-                return frozenset({number})
-        return frozenset()
+    def _was_asked(self, needle: Needle) -> bool:
+        return needle.kind == "name" and self._asked.holds(needle)
+
+    def _is_label(self, text: str) -> bool:
+        """Whether the text claims nothing, such as `Steps:` or a heading that a passage has."""
+        words = re.findall(r"[\w']+", text.lower())
+        if len(words) <= _LABEL_WORDS and all(word in LABELS or word.isdigit() for word in words):
+            return True
+        orders = any(not order.is_check for order in orders_in(text))
+        return not orders and normal(text).rstrip(":. ") in self._headings
 
     def _in_order(self, first: frozenset[int]) -> list[int]:
-        """Return all passage numbers, those of `first` before the others."""
-        return sorted(range(1, len(self._texts) + 1), key=lambda number: (number not in first, number))
+        """Return all passages by index, those of `first` before the others."""
+        return sorted(range(len(self._grounds)), key=lambda index: (index not in first, index))
 
-    def _marks(self, numbers: frozenset[int]) -> str:
-        """Return the marks of real passages under the numbers that the answer's sources have."""
-        real = [number for number in sorted(numbers) if 1 <= number <= len(self._texts)]
-        return " ".join(f"[{self.cited.setdefault(number, len(self.cited) + 1)}]" for number in real)
+    def _marks(self, held: dict[int, Lines]) -> str:
+        """Return the marks of passages under the numbers that the answer's sources have."""
+        return " ".join(f"[{self.cites.use(self.passages[index], lines)}]" for index, lines in sorted(held.items()))
 
     def _left_out(self) -> str:
         self.dropped += 1
@@ -162,7 +226,8 @@ class Checker:
 class Renumbered:
     """Takes text whose marks are known to be true, and gives it back with the numbers that its sources have."""
 
-    cited: dict[int, int] = field(default_factory=dict)
+    passages: Sequence[Passage]
+    cites: Cites = field(default_factory=Cites)
 
     def feed(self, text: str) -> Iterator[str]:
         """Yield the text, whole lines and whole fences of it, under the answer's numbers; code is left alone."""
@@ -176,95 +241,53 @@ class Renumbered:
         yield "\n".join(lines)
 
     def _line(self, line: str) -> str:
-        parts = _CODE_SPAN.split(line)
-        return "".join(part if part.startswith("`") else _MARK.sub(self._mark, part) for part in parts)
+        return outside_code(line, lambda part: re.sub(r"\[(\d{1,3})\]", self._mark, part))
 
     def _mark(self, mark: re.Match[str]) -> str:
-        return f"[{self.cited.setdefault(int(mark[1]), len(self.cited) + 1)}]"
+        return f"[{self.cites.use(self.passages[int(mark[1]) - 1])}]"
 
     def finish(self) -> Iterator[str]:
         """Yield nothing: nothing is held back."""
         yield from ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Claim:
-    """A sentence without its marks, and the passages it cites."""
-
-    text: str
-    marks: frozenset[int]
+def _hint(marks: Sequence[Mark], index: int) -> Lines | None:
+    return next((mark.lines for mark in marks if mark.passage == index + 1 and mark.lines), None)
 
 
-def normal(text: str) -> str:
-    """Return text as it is compared: one space between words, plain quotes and dashes, no emphasis, lower case."""
-    return _SPACE.sub(" ", text.translate(_EQUAL).replace("**", "").replace("`", "")).strip().lower()
+def _crumbs(passage: Passage) -> list[str]:
+    return [passage.title, *passage.heading.split(" > ")]
 
 
-def _claims(line: str) -> list[_Claim]:
-    """Split a line into sentences; marks at its end also speak for the sentences before them that have none."""
-    claims: list[_Claim] = []
-    for sentence in _sentences(line):
-        marks = frozenset(int(number) for mark in _MARK.findall(sentence) for number in mark.split(","))
-        text = _SPACE.sub(" ", _MARK.sub("", sentence)).strip()
-        text = re.sub(r"\s+([.,;:!?])", r"\1", text)
-        if text or marks:
-            claims.append(_Claim(text, marks))
-    later: frozenset[int] = frozenset()
-    for index in range(len(claims) - 1, -1, -1):
-        later = claims[index].marks or later
-        claims[index] = _Claim(claims[index].text, later)
-    return claims
+_Checked = tuple[str, dict[int, Lines]]
+"""A claim as a reader may see it, and the passages that hold it, by index, with the lines."""
 
 
-def _sentences(line: str) -> list[str]:
-    """Cut at sentence ends that lie in no code span, no quotation and no bold run."""
-    cuts = [0]
-    for match in _SENTENCE.finditer(line):
-        before = line[: match.end()]
-        if before.count("`") % 2 == 0 and before.count('"') % 2 == 0 and before.count("**") % 2 == 0:
-            cuts.append(match.end())
-    return [line[start:end] for start, end in zip(cuts, [*cuts[1:], len(line)], strict=True)]
-
-
-def _evidence_of(text: str) -> list[str]:
-    """Return all that can be checked to the letter: code, quotations, numbers and names."""
-    found = [normal(code) for code in _CODE.findall(text)]
-    bare = _CODE.sub(" ", text)
-    found += [normal(quote) for quote in _QUOTE.findall(bare)]
-    bare = _QUOTE.sub(" ", bare)
-    found += [number.rstrip(".,:") for number in _NUMBER.findall(bare)]
-    found += [normal(name) for name in _NAME.findall(_NUMBER.sub(" ", bare))]
-    return [each for each in dict.fromkeys(found) if each]
-
-
-def _within(needle: str, text: str) -> bool:
-    """Whether `needle` stands in `text` as whole words: 5 is not found in 15, nor pod in podman."""
-    start = text.find(needle)
-    while start >= 0:
-        end = start + len(needle)
-        before, after = text[start - 1 : start], text[end : end + 1]
-        if not (needle[:1].isalnum() and before.isalnum()) and not (needle[-1:].isalnum() and after.isalnum()):
-            return True
-        start = text.find(needle, start + 1)
-    return False
-
-
-def _without_repeats(parts: Sequence[str]) -> Iterator[str]:
-    """Yield the parts of a line; one note that something was left out is enough for neighbours."""
-    for index, part in enumerate(parts):
-        if part and not (part == LEFT_OUT and index and parts[index - 1] == LEFT_OUT):
-            yield part
-
-
-def _is_label(text: str) -> bool:
-    """Whether the text claims nothing, such as `Steps:` or `**Checks**`."""
-    return len(terms(text)) <= 2 and not text.rstrip("*_ ").endswith((".", "!"))  # noqa: PLR2004 - two words make a label
+def _without_links(part: str) -> str:
+    """Return prose without links: their words stay; an address becomes code, which nobody can click."""
+    return _ADDRESS.sub(lambda found: f"`{found[0].strip('<>')}`", _LINK.sub(r"\1", part))
 
 
 def _closes(opening: str, line: str) -> bool:
     match = _FENCE.match(opening)
-    mark = match.group(1) if match else "```"
-    return line.strip().startswith(mark) and not line.strip().strip(mark[0])
+    mark = match["mark"] if match else "```"
+    bare = line.strip("> \t")
+    return bare.startswith(mark) and not bare.strip(mark[0])
+
+
+def _opening(line: str) -> tuple[str, str]:
+    """Return what leads to a fence, and its first line without what a model could say there; a language may stay."""
+    found = _FENCE.match(line)
+    if found is None:
+        return "", "```"
+    language = re.sub(r"\W.*", "", found["info"].strip())
+    lead = "" if ">" in found["lead"] else found["lead"]
+    return found["lead"], f"{lead}{found['mark']}{language}"
+
+
+def _closing(opening: str) -> str:
+    found = _FENCE.match(opening)
+    return _indent(opening) + (found["mark"] if found else "```")
 
 
 def _indent(line: str) -> str:

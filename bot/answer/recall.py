@@ -1,11 +1,13 @@
 """What the answer may rest on: the passages found for a question, chosen and bounded. Knows no Claude and no Slack."""
 
+import re
 from dataclasses import dataclass
 from typing import Protocol
 
-from bot.answer.verdict import judge
+from bot.answer.claim import orders_in
+from bot.answer.verdict import judge, surety
 from ingest.index.search import Evidence, Filter, Found, Hit, asks_for_history
-from ingest.types import Passage
+from ingest.types import Audience, Passage
 
 DOCUMENTS = 4
 """Documents an answer may draw on: the right one is among the first five in .94 of questions (shared measurements)."""
@@ -13,6 +15,11 @@ DOCUMENTS = 4
 PASSAGES_OF_FIRST, PASSAGES_OF_OTHERS = 4, 2
 """The best document is quoted at length, as its check, fix and rollback belong together; the others briefly."""
 
+
+SIMILAR = 0.75
+"""How sure it must be, from the postmortems alone, that one of them would answer, to be named beside a runbook."""
+
+_TASK = re.compile(r"^\W*(?:please\s+)?how (?:do|to|can|should|would)\b", re.IGNORECASE)
 
 COMMANDS_HELP = 0.1
 """What a passage with commands gains over its neighbours in the same document: people on call came to act."""
@@ -28,27 +35,52 @@ class Search(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recalled:
-    """`passages` as they are numbered, by document and then best first; `nearest` is the best of each document."""
+    """`passages` as they are numbered, by document and then best first; `nearest` is the best of each document.
+
+    `audiences` are who may read each of the documents, in the order of `nearest`. `by_words` says that it was searched
+    for without vectors.
+    """
 
     passages: tuple[Passage, ...]
     nearest: tuple[Passage, ...]
     evidence: Evidence
+    audiences: tuple[tuple[str, ...], ...] = ()
+    by_words: bool = False
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The documents that an answer written from this may show or name."""
+        return tuple(passage.path for passage in self.nearest)
 
 
-async def recall(search: Search, question: str) -> Recalled:
-    """Return what there is on a question."""
-    found = await found_for(search, question, DOCUMENTS)
+async def recall(search: Search, question: str, audience: Audience | None = None) -> Recalled:
+    """Return what there is on a question for those who will read the answer; without an audience, everything counts."""
+    found = await found_for(search, question, DOCUMENTS, audience)
     nearest = tuple(hit.passages[0] for hit in found.hits)
-    return Recalled(_chosen(found.hits), nearest, found.evidence)
+    audiences = tuple(hit.document.audience for hit in found.hits)
+    return Recalled(_chosen(found.hits), nearest, found.evidence, audiences, by_words=found.by_words)
 
 
-async def found_for(search: Search, question: str, limit: int) -> Found:
+async def found_for(search: Search, question: str, limit: int, audience: Audience | None = None) -> Found:
     """Search as an answer does: a question about the past looks in the postmortems, unless those know nothing of it."""
     if asks_for_history(question):
-        found = await search.search(question, Filter(kind="postmortem"), limit)
+        found = await search.search(question, Filter(kind="postmortem", audience=audience), limit)
         if found.hits and judge(found.evidence) != "not_found":
             return found
-    return await search.search(question, Filter(), limit)
+    return await search.search(question, Filter(audience=audience), limit)
+
+
+async def similar_to(search: Search, question: str, recalled: Recalled, audience: Audience | None = None) -> Hit | None:
+    """Return a past incident that is near by its own evidence, where a runbook answers; None where none is."""
+    if not recalled.passages or recalled.passages[0].kind != "runbook" or _asks_for_a_task(question):
+        return None
+    found = await search.search(question, Filter(kind="postmortem", audience=audience), 1)
+    return found.hits[0] if found.hits and surety(found.evidence) >= SIMILAR else None
+
+
+def _asks_for_a_task(question: str) -> bool:
+    """Whether somebody wants to do something and tells of no trouble, as in "how do I rotate a key"."""
+    return _TASK.match(question) is not None or any(not order.is_check for order in orders_in(question)[:1])
 
 
 def _chosen(hits: tuple[Hit, ...]) -> tuple[Passage, ...]:

@@ -2,65 +2,87 @@
 
 import random
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
 from bot.build.house import House
+from bot.build.surfaces import surfaces
 from bot.claude.client import Writer
-from bot.door.door import Checks, Door
+from bot.door.door import Checks, Door, Routes
 from bot.door.metrics import Metrics
 from bot.errors import BotError
 from bot.settings import Settings
 from bot.slack.app import SlackBot
+from bot.slack.http import PATH, SignedHttp
+from bot.slack.pace import Pace
+from bot.slack.socket import SocketMode
+from bot.slack.transport import Transport
 from bot.workspace import Workspace, WorkspaceError
+
+AT_HOME = Pace(per_second=50.0, burst=200)
+"""The local workspace takes all that we post: nobody waits there for Slack's one post a second."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chat:
-    """Where the bot speaks: the tokens and the API, and what a person opens to see it."""
+    """Where the bot speaks: its token and the API, how it hears, and what a person opens to see it."""
 
     bot_token: str
-    app_token: str
     api_url: str
-    page: str | None
+    transport: Transport
+    routes: Routes = field(default_factory=dict)
+    page: str | None = None
 
 
 @asynccontextmanager
-async def chat_of(settings: Settings) -> AsyncIterator[Chat]:
-    """Open the local workspace, or name Slack where its tokens are set. Raises BotError when no port is free."""
+async def chat_of(settings: Settings, fault: Callable[[str], None]) -> AsyncIterator[Chat]:
+    """Open the local workspace, or name Slack where its tokens are set. Raises BotError when no port is free.
+
+    Slack is heard through a socket where there is an app-level token, else by its signed requests at the door.
+    """
     slack = settings.slack
     if slack.bot_token is not None and slack.app_token is not None:
-        yield Chat(slack.bot_token.get_secret_value(), slack.app_token.get_secret_value(), slack.api_url, page=None)
+        socket = SocketMode(slack.app_token.get_secret_value())
+        yield Chat(slack.bot_token.get_secret_value(), slack.api_url, socket)
+        return
+    if slack.bot_token is not None and slack.signing_secret is not None:
+        signed = SignedHttp(slack.signing_secret.get_secret_value(), time.time, fault)
+        yield Chat(slack.bot_token.get_secret_value(), slack.api_url, signed, {PATH: signed.serve})
         return
     async with AsyncExitStack() as stack:
         try:
             workspace = await stack.enter_async_context(Workspace(settings.data / "workspace", settings.workspace.port))
         except WorkspaceError as error:
             raise BotError(str(error)) from error
-        yield Chat(workspace.bot_token, workspace.app_token, workspace.api_url, page=workspace.url)
+        socket = SocketMode(workspace.app_token)
+        yield Chat(workspace.bot_token, workspace.api_url, socket, page=workspace.url)
 
 
 def slack_bot(house: House, writer: Writer, chat: Chat, metrics: Metrics) -> SlackBot:
     """Return the bot, ready to start."""
     return SlackBot(
         bot_token=chat.bot_token,
-        app_token=chat.app_token,
+        transport=chat.transport,
         api_url=chat.api_url,
-        answers=house.answerer(writer),
+        answers=house.answerer(writer, metrics.fault),
         journal=house.journal,
         inbox=house.inbox,
         outbox=house.outbox,
         lines=house.library,
         counts=metrics,
+        surfaces=surfaces(house, writer, metrics.fault),
         clock=time.time,
         rng=random.Random(),
+        pace=None if chat.page is None else AT_HOME,
     )
 
 
-def door(settings: Settings, checks: Checks, registry: CollectorRegistry) -> Door:
+def door(settings: Settings, checks: Checks, registry: CollectorRegistry, routes: Routes) -> Door:
     """Return the HTTP door; a database that fails makes it say 503."""
     http = settings.http
-    return Door(port=http.port, listen=http.listen, checks=checks, registry=registry, critical=("database",))
+    return Door(
+        port=http.port, listen=http.listen, checks=checks, registry=registry, critical=("database",), routes=routes
+    )

@@ -3,7 +3,7 @@
 import asyncio
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,16 +11,22 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 
 from bot.answer.answer import Answerer
+from bot.answer.budget import Books, Budget, Counts
 from bot.claude.client import Claude, Writer
 from bot.claude.quotes import Quotes
 from bot.errors import BotError
 from bot.journal.inbox import Inbox
 from bot.journal.journal import Journal
+from bot.journal.notices import Notices
 from bot.journal.outbox import Outbox
+from bot.journal.replica import ALONE, replica_of
+from bot.journal.spent import DAY_S, Limits, Spent
+from bot.journal.threads import Threads
 from bot.migrations import migrate
 from bot.requests import Requests
 from bot.settings import Settings
 from ingest.database import Database
+from ingest.documents.audience import Rules
 from ingest.documents.store import Library
 from ingest.index.chroma import Chroma
 from ingest.index.embed import Embedder, MiniLM
@@ -41,8 +47,11 @@ class House:
     database: Database
     library: Library
     journal: Journal
+    threads: Threads
     inbox: Inbox
     outbox: Outbox
+    notices: Notices
+    budget: Budget
     embedder: Embedder
     sync: Sync
     index: Index
@@ -57,8 +66,15 @@ class House:
         documents = self.settings.documents
         return Request(configured=documents.folders, configured_excludes=documents.exclude, example=EXAMPLE, sure=sure)
 
-    def answerer(self, writer: Writer) -> Answerer:
-        """Return the answerer over this house's index."""
+    async def expire(self) -> None:
+        """Delete what is older than the journal keeps things."""
+        days = self.settings.journal.retention_days
+        if days:
+            await self.journal.expire(time.time())
+            await self.threads.expire(time.time() - days * DAY_S)
+
+    def answerer(self, writer: Writer, fault: Callable[[str], None]) -> Answerer:
+        """Return the answerer over this house's index; `fault` counts what went wrong by its name."""
         return Answerer(
             search=self.index,
             writer=writer,
@@ -66,6 +82,8 @@ class House:
             journal=self.journal,
             clock=time.time,
             max_tokens=self.settings.claude.max_tokens,
+            fault=fault,
+            budget=self.budget,
         )
 
 
@@ -79,6 +97,11 @@ def new_id() -> str:
     return uuid.uuid4().hex
 
 
+def rules(settings: Settings) -> Rules:
+    """Return the settings about who may read which document."""
+    return Rules(tuple(settings.documents.audience.items()), settings.slack.names)
+
+
 @asynccontextmanager
 async def database_of(settings: Settings) -> AsyncIterator[Database]:
     """Open the database as it is. Raises BotError when it does not answer."""
@@ -89,7 +112,7 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
     database = Database.open(settings.database_url or f"sqlite+aiosqlite:///{settings.data / DATABASE}")
     try:
         yield database
-    except (DBAPIError, ConnectionError) as error:
+    except (DBAPIError, ConnectionRefusedError) as error:
         what = "the disk of the data folder" if database.is_sqlite else "DATABASE_URL and that the server is up"
         raise BotError(f"The database does not answer as it should: check {what}.") from error
     finally:
@@ -97,27 +120,53 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, *, chroma: bool = False) -> AsyncIterator[House]:
-    """Open the database, migrated, and everything that stands on it; `chroma` only for an owner of the data folder."""
+async def opened(settings: Settings, *, chroma: bool = False, counts: Counts | None = None) -> AsyncIterator[House]:
+    """Open the database, migrated, and everything that stands on it.
+
+    `chroma` is for an owner of the data folder only; `counts` hears of costs and faults where somebody watches them.
+    """
     async with database_of(settings) as database, AsyncExitStack() as stack:
         await migrate(database)
         model, library = embedder(), Library(database)
-        store = None
+        store, owner = None, ALONE
         if chroma:
+            owner = ALONE if database.is_sqlite else replica_of(settings.data, new_id)
             store = Chroma(settings.chroma_url or settings.data / "chroma", model.model, model.dimension)
             stack.push_async_callback(store.close)
+        journal = Journal(database, retention_days=settings.journal.retention_days)
+        outbox = Outbox(database, time.time, owner)
+        notices = Notices(outbox, settings.owner, time.time)
         yield House(
             settings=settings,
             database=database,
             library=library,
-            journal=Journal(database),
-            inbox=Inbox(database, time.time, new_id),
-            outbox=Outbox(database, time.time),
+            journal=journal,
+            threads=Threads(database),
+            inbox=Inbox(database, time.time, new_id, owner),
+            outbox=outbox,
+            notices=notices,
+            budget=_budget(settings, Spent(database), journal, notices, counts or Unwatched()),
             embedder=model,
-            sync=Sync(library, model, time.time),
+            sync=Sync(library, model, time.time, rules(settings)),
             index=Index(library, model, store),
             requests=Requests(database, time.time, new_id),
         )
+
+
+def _budget(settings: Settings, spent: Spent, journal: Journal, notices: Notices, counts: Counts) -> Budget:
+    claude = settings.claude
+    limits = Limits(claude.daily_usd, claude.per_user_hour)
+    return Budget(Books(spent, journal, notices, limits, claude.price_of, counts), time.time)
+
+
+class Unwatched:
+    """Counts for a single command: what went wrong is told by its answer, and nobody adds it up over time."""
+
+    def spent(self, tokens_in: int, tokens_out: int, usd: float) -> None:
+        """Let it pass; the ledger has it."""
+
+    def fault(self, name: str) -> None:
+        """Let it pass; the answer says it."""
 
 
 @asynccontextmanager

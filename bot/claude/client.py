@@ -8,20 +8,22 @@ import ipaddress
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import urlsplit
 
 from bot.claude.budget import Usage, usd
+from bot.claude.marks import Marks
+from bot.claude.request import Grounding, messages, units_in
 from bot.claude.trouble import Fault, Trouble, unfinished
-from bot.errors import ClaudeError
-from bot.settings import ClaudeSettings
+from bot.errors import ClaudeError, ClaudeIncomplete, Used
+from bot.settings import ClaudeSettings, Role
 from ingest.types import Passage
 
 if TYPE_CHECKING:
     import anthropic
     import httpx2
-    from anthropic.types import Message
+    from anthropic import types as sdk_types
 
 T = TypeVar("T")
 
@@ -32,12 +34,18 @@ CONNECT_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What a writer is given. Passages are best first; `[n]` in the answer means the n-th of them, from 1."""
+    """What a writer is given. Passages are best first; `[n]` in the answer means the n-th of them, from 1.
+
+    `[n:a-b]` means its lines a to b. `thread` is what people said above the question: data, like the passages.
+    `why_quoted` is what the quotes say about why no model wrote; empty when that was said already.
+    """
 
     system: str
     passages: tuple[Passage, ...]
     question: str
     max_tokens: int
+    thread: str = ""
+    why_quoted: str = "no model is configured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,8 @@ class Finish:
     tokens_in: int
     tokens_out: int
     usd: float
+    cache_read: int = 0
+    cache_written: int = 0
 
 
 class Writer(Protocol):
@@ -63,6 +73,10 @@ class Writer(Protocol):
     @property
     def model(self) -> str | None:
         """The model's name, None when nothing but quotes comes out."""
+
+    @property
+    def grounding(self) -> Grounding:
+        """How passages are given to it, which decides the rules it is told."""
 
     def write(self, prompt: Prompt) -> AsyncIterator[Delta | Finish]:
         """Return the answer's pieces, at least one, then exactly one Finish; without it the answer is not whole.
@@ -77,11 +91,14 @@ class Writer(Protocol):
 class Claude:
     """A Writer over the Messages API of Anthropic, or of the server at `settings.base_url`.
 
-    `now` returns seconds that never go back.
+    `role` chooses the model; `now` returns seconds that never go back.
     """
 
-    def __init__(self, settings: ClaudeSettings, *, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, settings: ClaudeSettings, *, role: Role = "answer", now: Callable[[], float] = time.monotonic
+    ) -> None:
         self._settings = settings
+        self._model = settings.model_of(role)
         self._now = now
         self._sdk: anthropic.AsyncAnthropic | None = None
         self._opening = asyncio.Lock()
@@ -89,7 +106,13 @@ class Claude:
     @property
     def model(self) -> str:
         """The model's name from the settings."""
-        return self._settings.model
+        return self._model
+
+    @property
+    def grounding(self) -> Grounding:
+        """As set; `auto` is native on Anthropic's own host, for others drop `search_result` blocks without a word."""
+        wanted = self._settings.grounding
+        return wanted if wanted != "auto" else "native" if self._is_anthropic() else "inline"
 
     async def warm(self) -> None:
         """Import the SDK and make its client, in a thread, so that the first question need not wait 1.6 s."""
@@ -100,20 +123,23 @@ class Claude:
         sdk = await self._opened()
         request = self._request(prompt)
         patience = _Patience(self._settings.timeout_s, self._now)
-        began = False
+        reading = _Reading(Marks(units_in(prompt.passages)) if self.grounding == "native" else None)
         try:
             async with AsyncExitStack() as stack:
                 stream = await patience.wait(stack.enter_async_context(sdk.messages.stream(**request)))
                 while (event := await patience.wait(anext(stream, None))) is not None:
-                    if event.type == "text" and event.text:
-                        began = True
-                        yield Delta(event.text)
-                stop_reason, usage = _end(stream.current_message_snapshot)
+                    if text := reading.take(event):
+                        yield Delta(text)
+                stop_reason = stream.current_message_snapshot.stop_reason
         except _failures() as error:
-            raise _told(error, seconds=patience.spent_s, began=began) from error
-        if (reason := unfinished(stop_reason, empty=not began)) is not None:
-            raise reason
-        yield Finish(self._settings.model, usage.read, usage.written, usd(usage, self._settings.price))
+            told = _told(error, seconds=patience.spent_s, began=reading.began)
+            raise self._with_use(told, reading.usage) from error
+        if (reason := unfinished(stop_reason, empty=not reading.began)) is not None:
+            raise self._with_use(reason, reading.usage)
+        if rest := reading.over():
+            yield Delta(rest)
+        used = self._used(reading.usage)
+        yield Finish(self._model, used.tokens_in, used.tokens_out, used.usd, used.cache_read, used.cache_written)
 
     async def close(self) -> None:
         """Close the connections."""
@@ -129,14 +155,27 @@ class Claude:
     def _request(self, prompt: Prompt) -> dict[str, Any]:
         """Return the request: what is the same every time first, so that it can be cached."""
         return {
-            "model": self._settings.model,
+            "model": self._model,
             "max_tokens": min(prompt.max_tokens, self._settings.max_tokens),
             "system": self._system(prompt.system),
-            "messages": [{"role": "user", "content": [_text(passages_in(prompt)), _text(question_in(prompt))]}],
+            "messages": messages(prompt.passages, prompt.question, prompt.thread, self.grounding),
         }
 
+    def _is_anthropic(self) -> bool:
+        return urlsplit(self._settings.base_url or f"https://{ANTHROPIC_HOST}").hostname == ANTHROPIC_HOST
+
+    def _used(self, usage: Usage) -> Used:
+        cost = usd(usage, self._settings.price_of(self._model))
+        return Used(usage.read, usage.written, usage.cache_read, usage.cache_write_5m + usage.cache_write_1h, cost)
+
+    def _with_use(self, error: ClaudeError, usage: Usage) -> ClaudeError:
+        """Return the error, told what was used before it: what did not finish is paid for as well."""
+        if isinstance(error, ClaudeIncomplete):
+            error.used = self._used(usage)
+        return error
+
     def _system(self, system: str) -> str | list[dict[str, Any]]:
-        if urlsplit(self._settings.base_url or f"https://{ANTHROPIC_HOST}").hostname != ANTHROPIC_HOST:
+        if not self._is_anthropic():
             return system  # other servers document caching, and often text blocks here, as unsupported
         # Only the system text: passages differ with every question, and writing them to the cache costs 25 % more.
         return [{**_text(system), "cache_control": {"type": "ephemeral"}}]
@@ -163,43 +202,44 @@ class _Patience:
             self.spent_s += self._now() - start
 
 
-def passages_in(prompt: Prompt) -> str:
-    """Return the passages numbered from 1, each with its place and between marks that its text cannot forge.
-
-    The marks help the model tell documents from orders; what protects people is that code checks what it says.
-    """
-    blocks = (
-        f'[{number}] {_place(passage)}\n<passage n="{number}">\n{_inert(passage.text)}\n</passage>'
-        for number, passage in enumerate(prompt.passages, 1)
-    )
-    return "<passages>\n" + "\n\n".join(blocks) + "\n</passages>"
-
-
-def question_in(prompt: Prompt) -> str:
-    """Return the question as the model reads it."""
-    return f"Question: {prompt.question}"
-
-
-def _place(passage: Passage) -> str:
-    crumbs = passage.heading if passage.heading.startswith(passage.title) else f"{passage.title} > {passage.heading}"
-    place = f"{crumbs.rstrip(' >')} ({passage.path}, lines {passage.start_line}-{passage.end_line})"
-    return _inert(" ".join(place.split()))
-
-
-def _inert(text: str) -> str:
-    return text.replace("<passage", "< passage").replace("</passage", "< /passage")
-
-
 def _text(text: str) -> dict[str, Any]:
     return {"type": "text", "text": text}
 
 
-def _end(message: "Message") -> tuple[str | None, Usage]:
-    """Return why the answer stopped, and its tokens as counted; servers other than Anthropic's leave fields out."""
-    usage = message.usage
+@dataclass(slots=True)
+class _Reading:
+    """What has come of a stream: whether any words did, and the tokens as far as they were told."""
+
+    marks: Marks | None
+    began: bool = False
+    usage: Usage = field(default_factory=Usage)
+
+    def take(self, event: Any) -> str:  # noqa: ANN401 - the union of the SDK's events, imported late
+        """Return the text to pass on for an event; empty for most."""
+        if event.type == "message_start":
+            self.usage = _usage(event.message.usage)
+        elif event.type == "message_delta":
+            self.usage = replace(self.usage, written=event.usage.output_tokens or self.usage.written)
+        elif event.type == "text":
+            self.began = self.began or bool(event.text)
+            return self.marks.text(event.text) if self.marks else str(event.text)
+        elif self.marks and event.type == "citation" and event.citation.type == "search_result_location":
+            where = event.citation
+            self.marks.cite(where.search_result_index, where.start_block_index, where.end_block_index)
+        elif self.marks and event.type == "content_block_stop":
+            return self.marks.block_over()
+        return ""
+
+    def over(self) -> str:
+        """Return what was held back until the end of a whole answer."""
+        return self.marks.over() if self.marks else ""
+
+
+def _usage(usage: "sdk_types.Usage") -> Usage:
+    """Return the tokens as counted; servers other than Anthropic's leave fields out."""
     cached = usage.cache_creation_input_tokens or 0
     hour = usage.cache_creation.ephemeral_1h_input_tokens if usage.cache_creation else 0
-    return message.stop_reason, Usage(
+    return Usage(
         fresh=usage.input_tokens or 0,
         cache_read=usage.cache_read_input_tokens or 0,
         cache_write_5m=cached - hour,

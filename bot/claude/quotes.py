@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from bot.claude.client import Delta, Finish, Prompt
 from bot.claude.plain import name, quoted
+from bot.claude.request import Grounding
 from ingest.types import Passage
 
 MOST_PASSAGES = 3
@@ -30,12 +31,18 @@ class Quotes:
     def model(self) -> None:
         """No model: people are told that they read quotes."""
 
+    @property
+    def grounding(self) -> Grounding:
+        """Marks name whole passages."""
+        return "inline"
+
     async def write(self, prompt: Prompt) -> AsyncIterator[Delta | Finish]:
         """Return a label, each passage with its `[n]`, other documents by name, and a Finish of no cost."""
         ranked = [_Numbered(number, passage) for number, passage in enumerate(prompt.passages, 1)]
         if ranked:
             best = ranked[0].passage
-            yield Delta(f'**From the {best.kind} "{name(best.title)}" (quoted; no model is configured):**\n\n')
+            how = f"quoted; {prompt.why_quoted}" if prompt.why_quoted else "quoted"
+            yield Delta(f'**From the {best.kind} "{name(best.title)}" ({how}):**\n\n')
             for number, text in _shown(_chosen(ranked)):
                 yield Delta(f"{_marked(text, number)}\n\n")
             if also := _also([each for each in ranked if each.passage.path != best.path]):

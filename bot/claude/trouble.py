@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from bot.errors import ClaudeDenied, ClaudeError, ClaudeIncomplete, ClaudeUnavailable
+from bot.errors import ClaudeDenied, ClaudeError, ClaudeIncomplete, ClaudeTooLong, ClaudeUnavailable
 
 Fault = Literal["status", "unreachable", "slow", "cut", "broken"]
 """How a call failed: Claude said so, no connection, no answer in time, the line died, or bytes made no sense."""
@@ -34,6 +34,9 @@ _TYPES: dict[int, str] = {
 }
 """Anthropic's error types by status (docs.anthropic.com, errors): other servers often send the status alone."""
 
+_TOO_LONG = (400, 413)
+"""`invalid_request_error` (a prompt past the model's context, among others) and `request_too_large`."""
+
 _SERVER_ERROR = 500
 _OK = 200
 
@@ -63,7 +66,9 @@ class Trouble:
             return ClaudeDenied(_DENIED[kind])
         if kind in _BUSY:
             return self._passing(_BUSY[kind])
-        return ClaudeIncomplete(f"Claude did not accept this question (status {self.status}): it may be too long.")
+        sentence = f"Claude did not accept this question (status {self.status}): it may be too long."
+        # The reason is told in a text of Claude's that we do not read; a shorter request is worth one try.
+        return ClaudeTooLong(sentence) if self.status in _TOO_LONG else ClaudeIncomplete(sentence)
 
     def _kind(self) -> str | None:
         """Return Anthropic's error type: as said, else by the status; an error inside a stream has status 200."""
@@ -89,6 +94,8 @@ _WITHOUT_WORDS: dict[Fault, str] = {
 
 def unfinished(stop_reason: str | None, *, empty: bool) -> ClaudeIncomplete | None:
     """Return why a stream that ended without an error is no whole answer, or None when it is whole."""
+    if empty and stop_reason == "model_context_window_exceeded":
+        return ClaudeTooLong(_UNFINISHED[stop_reason])
     if stop_reason == "end_turn":
         return ClaudeIncomplete("Claude sent an empty answer.") if empty else None
     return ClaudeIncomplete(_UNFINISHED.get(stop_reason, "Claude stopped for a reason that I do not know."))

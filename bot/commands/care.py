@@ -1,4 +1,4 @@
-"""`status`, `doctor`, `migrate` and `redact`: is it well, will it be well, and small repairs."""
+"""`status`, `doctor`, `forget`, `migrate` and `redact`: is it well, will it be well, and small repairs."""
 
 import asyncio
 import sys
@@ -15,7 +15,7 @@ from bot.migrations import migrate as migrated
 from bot.migrations import newest, revision
 from bot.owner import owner_of
 from bot.settings import Settings
-from bot.slack.check import team_of
+from bot.slack.check import all_fit, team_of
 from ingest.errors import IngestError
 from ingest.index.embed import Embedder
 from ingest.index.serve import changes_waiting
@@ -75,8 +75,9 @@ async def doctor(settings: Settings) -> int:
         ("data folder", lambda: asyncio.to_thread(_writable, settings.data)),
         ("database", lambda: _database(settings)),
         ("embedder", lambda: asyncio.to_thread(_embeds, embedder())),
-        ("folders", lambda: asyncio.to_thread(_folders, settings)),
+        ("folders", lambda: _folders(settings)),
         ("chat", lambda: _chat(settings)),
+        ("messages", lambda: asyncio.to_thread(all_fit)),
         ("model", lambda: _model(settings)),
     )
     findings = [await _finding(name, check) for name, check in checks]
@@ -118,11 +119,15 @@ def _embeds(model: Embedder) -> str:
     return f"{model.model}, {len(vector)} dimensions, weights as published"
 
 
-def _folders(settings: Settings) -> str:
-    folders = settings.documents.folders or (EXAMPLE,)
+async def _folders(settings: Settings) -> str:
+    async with opened(settings) as house:
+        remembered = [Path(root.location) for root in await house.library.roots()]
+    folders = dict.fromkeys((*settings.documents.folders, *remembered)) or {EXAMPLE: None}
     missing = [str(folder) for folder in folders if not folder.is_dir()]
     if missing:
-        raise BotError(f"no such folder: {', '.join(missing)}; correct documents.folders.")
+        raise BotError(
+            f"no such folder: {', '.join(missing)}; correct documents.folders, or drop a source with sync --forget."
+        )
     return ", ".join(str(folder) for folder in folders)
 
 
@@ -138,6 +143,15 @@ async def _model(settings: Settings) -> str:
     if not settings.claude.configured:
         return "none: the passages are quoted (set ANTHROPIC_API_KEY for worded answers)"
     return f"{settings.claude.model} at {settings.claude.base_url or 'Anthropic'} (not called: that would cost)"
+
+
+async def forget(settings: Settings, user: str) -> int:
+    """Delete what the journal holds of a person: questions, answers, what was sent for them, thumbs."""
+    async with opened(settings) as house:
+        gone = await house.journal.forget(user)
+        await house.threads.forget(user)
+    screen.say(f"Forgotten: {gone} entries of {user}. What stands in Slack itself is deleted there.")
+    return 0
 
 
 async def migrate(settings: Settings) -> int:

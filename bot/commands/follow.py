@@ -1,6 +1,7 @@
 """Keeps a running bot's documents level: watches the folders, and carries out what other processes ask for."""
 
 import asyncio
+from contextlib import suppress
 from pathlib import Path
 
 import structlog
@@ -30,7 +31,7 @@ class Follower:
     def __init__(self, house: House) -> None:
         self._house = house
         self._one_at_a_time = asyncio.Lock()
-        self._roots_changed = asyncio.Event()
+        self._changed = asyncio.Event()
         self._trouble: list[str] = []
 
     async def run(self) -> None:
@@ -62,25 +63,32 @@ class Follower:
         return outcome
 
     async def _watch(self) -> None:
+        """Sync after every change. The watch begins before each sync, so that nothing saved meanwhile is missed."""
         while True:
-            folders = await self._folders()
-            self._roots_changed.clear()
-            await self._until_changed(folders)
+            self._changed.clear()
+            watching = asyncio.create_task(self._notice(await self._folders()))
             try:
-                await self.sync(self._house.request())
-            except IngestError as error:
-                self._trouble = [str(error)]
+                await self._level()
+                await self._until_changed()
+            finally:
+                watching.cancel()
+                await asyncio.gather(watching, return_exceptions=True)
 
-    async def _until_changed(self, folders: list[Path]) -> None:
-        waits: list[asyncio.Task[object]] = [asyncio.create_task(self._roots_changed.wait())]
-        if folders and self._house.settings.documents.watch:
-            waits.append(asyncio.create_task(_change_in(folders)))
+    async def _level(self) -> None:
         try:
-            await asyncio.wait(waits, timeout=RESYNC_S, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for wait in waits:
-                wait.cancel()
-            await asyncio.gather(*waits, return_exceptions=True)
+            await self.sync(self._house.request())
+        except IngestError as error:
+            self._trouble = [str(error)]
+
+    async def _notice(self, folders: list[Path]) -> None:
+        if folders and self._house.settings.documents.watch:
+            async for _changes in awatch(*folders, debounce=SETTLE_MS, step=SETTLE_MS // 4):
+                self._changed.set()
+
+    async def _until_changed(self) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(RESYNC_S):
+                await self._changed.wait()
 
     async def _folders(self) -> list[Path]:
         folders = [Path(root.location) for root in await self._house.library.roots()]
@@ -90,7 +98,7 @@ class Follower:
         while True:
             for request in await self._house.requests.waiting():
                 await self._house.requests.report(request.id, await self._carried_out(request))
-                self._roots_changed.set()
+                self._changed.set()
             await asyncio.sleep(LOOK_S)
 
     async def _carried_out(self, request: SyncRequest) -> Outcome:
@@ -105,11 +113,6 @@ class Follower:
         except IngestError as error:
             return Outcome(refused=[str(error)])
         return outcome
-
-
-async def _change_in(folders: list[Path]) -> None:
-    async for _changes in awatch(*folders, debounce=SETTLE_MS, step=SETTLE_MS // 4):
-        return
 
 
 def _unseen(_done: int, _total: int, _what: str) -> None:

@@ -6,12 +6,12 @@ import time
 from dataclasses import asdict, replace
 
 from bot.answer.recall import found_for
-from bot.build.house import House, new_id, opened, writer_of
+from bot.build.house import House, Unwatched, new_id, opened, writer_of
 from bot.commands import screen
 from bot.errors import AlreadyRunning
 from bot.owner import owner_of, owning
 from bot.settings import Settings
-from bot.types import AnswerEvent, Done, Question, Source, Status, Text
+from bot.types import TERMINAL, AnswerEvent, Done, Question, Source, Status, Text
 from ingest.errors import WrongUse
 from ingest.index.roots import Outcome, Request, forget, sync_all
 from ingest.index.search import Filter
@@ -115,9 +115,9 @@ async def ask(settings: Settings, text: str, *, as_json: bool) -> int:
     """Answer a question on the terminal; the journal keeps it. Return 1 when the answer could not be finished."""
     async with opened(settings, chroma=True) as house, writer_of(settings) as writer:
         await fill_if_empty(house)
-        question = Question(new_id(), text, asker="terminal", asked_at=time.time())
+        question = Question(new_id(), text, asker=TERMINAL, asked_at=time.time())
         done = None
-        async for event in house.answerer(writer).answer(question):
+        async for event in house.answerer(writer, Unwatched().fault).answer(question):
             if as_json:
                 screen.row(event_row(event))
             else:
@@ -134,7 +134,8 @@ def event_row(event: AnswerEvent) -> dict[str, object]:
         case Source():
             return {"type": "source", "id": event.id, **_place(event)}
         case Done():
-            return {"type": "done", **asdict(event), "sources": [_place(source) for source in event.sources]}
+            kept = {name: value for name, value in asdict(event).items() if name != "drew_on"}  # ours, no contract
+            return {"type": "done", **kept, "sources": [_place(source) for source in event.sources]}
 
 
 def _place(source: Source) -> dict[str, object]:

@@ -2,8 +2,11 @@
 
 import asyncio
 import signal
+import time
+from collections.abc import Coroutine
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import Any
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
@@ -17,11 +20,15 @@ from bot.commands.knowledge import sync_here
 from bot.door.door import Check, Checks
 from bot.door.metrics import Metrics
 from bot.owner import owning
+from bot.schedule.schedule import Schedule
 from bot.settings import Settings
 from bot.slack.app import SlackBot
 
 GAUGE_S = 5.0
 """How often the outbox is counted for the metrics."""
+
+EXPIRE_S = 3_600
+"""How often what is too old to keep is deleted."""
 
 STOP_S = 25.0
 """How long answers that have begun may finish after SIGTERM; what is left is taken up at the next start."""
@@ -31,28 +38,52 @@ async def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM. Prints `ready URL` on stdout once people can ask."""
     stop = _told_to_stop()
     with owning(settings.data, "copilot run"):
-        async with opened(settings, chroma=True) as house, writer_of(settings) as writer:
+        metrics = Metrics(registry := CollectorRegistry())
+        async with opened(settings, chroma=True, counts=metrics) as house, writer_of(settings) as writer:
             if not (await house.library.counts())["chunks"]:
                 screen.report(await sync_here(house, house.request()))
-            await asyncio.gather(house.index.refresh(), house.warm(), warm(writer))
-            await _serve(house, writer, stop)
+            house.index.warm_up()  # which takes as long as all else together: what waits is answered by words meanwhile
+            await asyncio.gather(house.index.refresh(), warm(writer))
+            await _serve(house, writer, _Watch(registry, metrics), stop)
     return 0
 
 
-async def _serve(house: House, writer: Writer, stop: asyncio.Event) -> None:
-    registry = CollectorRegistry()
-    metrics, follower = Metrics(registry), Follower(house)
+@dataclass(frozen=True, slots=True)
+class _Watch:
+    """What people who watch the bot can read."""
+
+    registry: CollectorRegistry
+    metrics: Metrics
+
+
+async def _serve(house: House, writer: Writer, watch: _Watch, stop: asyncio.Event) -> None:
+    metrics, follower = watch.metrics, Follower(house)
     async with AsyncExitStack() as stack:
-        chat = await stack.enter_async_context(chat_of(house.settings))
+        chat = await stack.enter_async_context(chat_of(house.settings, metrics.fault))
         bot = slack_bot(house, writer, chat, metrics)
         checks = _Checks(house, bot, follower)
-        way_in = await stack.enter_async_context(door(house.settings, checks.all(), registry))
-        await bot.start()
+        way_in = await stack.enter_async_context(door(house.settings, checks.all(), watch.registry, chat.routes))
         stack.push_async_callback(bot.stop, STOP_S)
+        await _until(stop, [bot.start()])
+        if stop.is_set():
+            return
+        await house.index.warmed()  # what was left is in work already
+        schedule = Schedule(house.database, time.time, metrics.fault)
+        schedule.every(EXPIRE_S, "expire", house.expire)
+        await stack.enter_async_context(schedule)
         screen.out(f"ready {chat.page or way_in.url}")
-        work = [asyncio.create_task(follower.run()), asyncio.create_task(_gauge(house, metrics))]
-        stack.push_async_callback(_ended, work)
-        await asyncio.wait([asyncio.create_task(stop.wait()), *work], return_when=asyncio.FIRST_COMPLETED)
+        await _until(stop, [follower.run(), _gauge(house, metrics)])
+
+
+async def _until(stop: asyncio.Event, works: list[Coroutine[Any, Any, None]]) -> None:
+    """Run `works` until one of them ends, which then tells how, or until `stop`."""
+    tasks = [asyncio.create_task(work) for work in works]
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait([stopping, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        await _ended(tasks)
+        stopping.cancel()
 
 
 async def _ended(work: list[asyncio.Task[None]]) -> None:
@@ -107,7 +138,7 @@ class _Checks:
     async def _chat(self) -> Check:
         health = await self.bot.health()
         detail = f"{health.working} questions in work, {health.waiting} waiting"
-        return Check(ok=health.connected, detail=detail if health.connected else "the socket is not connected")
+        return Check(ok=health.connected, detail=detail if health.connected else health.link)
 
     async def _posts(self) -> Check:
         counts = await self.house.outbox.counts()

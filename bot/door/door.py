@@ -1,4 +1,4 @@
-"""The HTTP server of `/healthz` and `/metrics`. Knows checks only as callables and metrics only as a registry."""
+"""The one HTTP server: `/healthz`, `/metrics`, and what others put behind it. Knows them only as callables."""
 
 import asyncio
 import errno
@@ -34,6 +34,9 @@ class Check:
 
 Checks = Mapping[str, Callable[[], Awaitable[Check]]]
 
+Routes = Mapping[str, Callable[[web.Request], Awaitable[web.StreamResponse]]]
+"""Who answers a POST, by path. Each bounds what it reads and checks who sent it."""
+
 
 class Door:
     """An async context manager: listens inside the block, on `url`.
@@ -49,6 +52,7 @@ class Door:
         checks: Checks,
         registry: CollectorRegistry,
         critical: Collection[str] = (),
+        routes: Routes | None = None,
         check_s: float = CHECK_S,
     ) -> None:
         self._port = port
@@ -56,6 +60,7 @@ class Door:
         self._checks = checks
         self._registry = registry
         self._critical = frozenset(critical)
+        self._routes = routes or {}
         self._check_s = check_s
         self._runner: web.AppRunner | None = None
         self.url = ""
@@ -65,6 +70,8 @@ class Door:
         app = web.Application()
         app.router.add_get("/healthz", self._healthz)
         app.router.add_get("/metrics", self._metrics)
+        for path, answer in self._routes.items():
+            app.router.add_post(path, answer)
         self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=SHUTDOWN_S)
         await self._runner.setup()
         try:

@@ -1,17 +1,14 @@
 """Events taken in from chat, written down before they are acknowledged, so that no crash loses one. Knows no Slack."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import JSON, Column, Float, Index, String, Table, or_, select, update
+from sqlalchemy import JSON, Column, Float, Index, String, Table, bindparam, or_, select, update
 from sqlalchemy.engine import RowMapping
 
-from bot.journal.outbox import Intent, put, uncut
+from bot.journal.outbox import LEASE_S, Intent, put
 from ingest.database import Database, metadata
 from ingest.types import Clock
-
-LEASE_S = 300.0
-"""How long a row belongs to the worker that took it; longer than any answer streams (bot.limits.STREAM_LIFE_S)."""
 
 inbox = Table(
     "inbox",
@@ -92,7 +89,6 @@ class Inbox:
         self._owner = owner
         self._lease_s = lease_s
 
-    @uncut
     async def take_in(self, arrival: Arrival, promise: Callable[[str], Intent] | None = None) -> Taken | None:
         """Return the event as accepted, committed, or None when it was known already.
 
@@ -119,7 +115,6 @@ class Inbox:
                 await put(self._database, connection, promise(name), now)
         return Taken(id=name, event=arrival.event, at=now)
 
-    @uncut
     async def done(self, name: str, outcome: str) -> None:
         """Write down how the event ended and forget what was said; a second call changes nothing."""
         async with self._database.write() as connection:
@@ -129,28 +124,50 @@ class Inbox:
                 .values(state="done", outcome=outcome, done_at=self._clock(), event={})
             )
 
-    @uncut
     async def unfinished(self) -> Sequence[Taken]:
         """Take over and return what must be worked on again, oldest first.
 
-        These are rows of this owner (left by its earlier life) and rows whose owner let the lease run out. To be
-        called before new events are taken in.
+        These are rows of this owner (left by its earlier life, or in work now) and rows whose owner let the lease run
+        out. Several replicas may ask at once: each row goes to one of them.
         """
         now = self._clock()
         mine = or_(inbox.c.owner == self._owner, inbox.c.lease_until <= now)
+        columns = (inbox.c.id, inbox.c.event, inbox.c.taken_at)
+        waiting = select(*columns).where(inbox.c.state == "new", mine).order_by(inbox.c.taken_at, inbox.c.id)
         async with self._database.write() as connection:
-            rows = await connection.execute(
-                select(inbox.c.id, inbox.c.event, inbox.c.taken_at)
-                .where(inbox.c.state == "new", mine)
-                .order_by(inbox.c.taken_at, inbox.c.id)
-            )
+            # SQLite has one writer at a time, and leaves out what it does not know of this.
+            rows = await connection.execute(waiting.with_for_update(skip_locked=True))
             taken = [_taken(row) for row in rows.mappings()]
+            if taken:
+                await connection.execute(
+                    update(inbox)
+                    .where(inbox.c.id == bindparam("taken"))
+                    .values(owner=self._owner, lease_until=now + self._lease_s),
+                    [{"taken": each.id} for each in taken],
+                )
+        return taken
+
+    async def renew(self, working: Collection[str]) -> frozenset[str]:
+        """Say that we live: what is ours stays so for another lease.
+
+        Returns which of `working` another replica took over meanwhile, since we did not say so in time.
+        """
+        ours = update(inbox).where(inbox.c.state == "new", inbox.c.owner == self._owner)
+        theirs = select(inbox.c.id).where(
+            inbox.c.id.in_(list(working)), inbox.c.state == "new", inbox.c.owner != self._owner
+        )
+        async with self._database.write() as connection:
+            await connection.execute(ours.values(lease_until=self._clock() + self._lease_s))
+            return frozenset((await connection.execute(theirs)).scalars())
+
+    async def release(self) -> None:
+        """Let others take over at once what we leave unfinished."""
+        async with self._database.write() as connection:
             await connection.execute(
                 update(inbox)
-                .where(inbox.c.state == "new", mine)
-                .values(owner=self._owner, lease_until=now + self._lease_s)
+                .where(inbox.c.state == "new", inbox.c.owner == self._owner)
+                .values(lease_until=self._clock())
             )
-        return taken
 
 
 def _packed(event: Event) -> dict[str, str]:

@@ -1,12 +1,32 @@
-"""What was asked, answered and felt, append-only. The database is its only neighbour."""
+"""What was asked, answered, felt and sent to Claude: append-only until it is too old or somebody is forgotten.
+
+The database is its only neighbour.
+"""
 
 import json
 from dataclasses import asdict, dataclass
 from datetime import date
 
-from sqlalchemy import Column, Float, Integer, RowMapping, String, Table, Text, func, select
+from sqlalchemy import (
+    Boolean,
+    Column,
+    Float,
+    Integer,
+    RowMapping,
+    String,
+    Table,
+    Text,
+    delete,
+    func,
+    or_,
+    select,
+    true,
+    update,
+)
+from sqlalchemy.sql import ColumnElement
 
-from bot.types import Done, Feedback, Question, Source
+from bot.journal.spent import DAY_S, spent_table
+from bot.types import TERMINAL, Done, Feedback, Question, Source
 from ingest.database import Database, metadata
 
 asked_table = Table(
@@ -18,7 +38,9 @@ asked_table = Table(
     Column("channel", String(64)),
     Column("thread", String(64)),
     Column("asked_at", Float, nullable=False, index=True),
+    Column("private", Boolean, nullable=False, server_default=true()),
 )
+"""`private` says that the asker alone saw the answer; of rows from before this was kept, nobody knows."""
 answered_table = Table(
     "answered",
     metadata,
@@ -32,6 +54,7 @@ answered_table = Table(
     Column("tokens_in", Integer, nullable=False),
     Column("tokens_out", Integer, nullable=False),
     Column("usd", Float, nullable=False),
+    Column("drew_on", Text),
 )
 felt_table = Table(
     "felt",
@@ -44,6 +67,44 @@ felt_table = Table(
 )
 
 
+sent_table = Table(
+    "sent",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("question_id", String(64), nullable=False, index=True),
+    Column("at", Float, nullable=False, index=True),
+    Column("role", String(16), nullable=False),
+    Column("model", String(100), nullable=False),
+    Column("mode", String(16), nullable=False),
+    Column("system_hash", String(64), nullable=False),
+    Column("chunk_ids", Text, nullable=False),
+    Column("people", Text, nullable=False),
+    Column("text", Text, nullable=False),
+)
+
+FORGOTTEN = "[forgotten]"
+"""Stands for what was sent with a person's words in it, once that person is forgotten."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A request as it left for Claude, redacted.
+
+    `text` is its `messages` as JSON; the system text, which is part of the program, is named by its SHA-256.
+    `people` are the authors of the thread in it, by the names that Claude was shown.
+    """
+
+    question_id: str
+    at: float
+    role: str
+    model: str
+    mode: str
+    system_hash: str
+    chunk_ids: tuple[str, ...]
+    people: tuple[str, ...]
+    text: str
+
+
 @dataclass(frozen=True, slots=True)
 class StoredAnswer:
     """A question with its whole answer, as it was given."""
@@ -54,15 +115,19 @@ class StoredAnswer:
 
 
 class Journal:
-    """Append-only: a question and its answer are written once; a repeated write of the same id changes nothing."""
+    """Append-only: a question and its answer are written once; a repeated write of the same id changes nothing.
 
-    def __init__(self, database: Database) -> None:
+    `retention_days` is how long `expire` lets rows live; 0 is for good.
+    """
+
+    def __init__(self, database: Database, *, retention_days: int = 0) -> None:
         self._database = database
+        self._retention_days = retention_days
 
     async def asked(self, question: Question) -> None:
         """Write down a question."""
         async with self._database.write() as connection:
-            statement = self._database.insert(asked_table).values(asdict(question))
+            statement = self._database.insert(asked_table).values(_asked(question))
             await connection.execute(statement.on_conflict_do_nothing())
 
     async def answered(self, question: Question, done: Done, text: str) -> None:
@@ -78,9 +143,10 @@ class Journal:
             "tokens_in": done.tokens_in,
             "tokens_out": done.tokens_out,
             "usd": done.usd,
+            "drew_on": None if done.drew_on is None else json.dumps(done.drew_on),
         }
         async with self._database.write() as connection:
-            asked = self._database.insert(asked_table).values(asdict(question))
+            asked = self._database.insert(asked_table).values(_asked(question))
             await connection.execute(asked.on_conflict_do_nothing())
             await connection.execute(self._database.insert(answered_table).values(values).on_conflict_do_nothing())
 
@@ -110,9 +176,59 @@ class Journal:
         async with self._database.read() as connection:
             return {row.person: row.feeling for row in await connection.execute(rows)}
 
-    async def gaps_like(self, text: str, since: float) -> int:
-        """Return how often the same words were asked since `since` (seconds since 1970 UTC) and not in the runbooks."""
-        same = func.lower(asked_table.c.text) == text.lower()
+    async def sent(self, sent: Sent) -> None:
+        """Write down what is about to leave for Claude."""
+        values = asdict(sent) | {"chunk_ids": json.dumps(sent.chunk_ids), "people": json.dumps(sorted(sent.people))}
+        async with self._database.write() as connection:
+            await connection.execute(self._database.insert(sent_table).values(values))
+
+    async def sent_for(self, question_id: str) -> list[Sent]:
+        """Return what left for a question, in order; more than one where a request was shortened and tried again."""
+        rows = select(sent_table).where(sent_table.c.question_id == question_id).order_by(sent_table.c.id)
+        async with self._database.read() as connection:
+            return [_sent(row) for row in (await connection.execute(rows)).mappings()]
+
+    async def expire(self, now: float) -> int:
+        """Delete what is older than `retention_days`; return how many rows that were. `now` is seconds since 1970."""
+        if not self._retention_days:
+            return 0
+        before = now - self._retention_days * DAY_S
+        old = select(asked_table.c.id).where(asked_table.c.asked_at < before)
+        async with self._database.write() as connection:
+            gone = [
+                delete(answered_table).where(answered_table.c.question_id.in_(old)),
+                delete(felt_table).where(or_(felt_table.c.at < before, felt_table.c.answer_id.in_(old))),
+                delete(asked_table).where(asked_table.c.asked_at < before),
+                delete(sent_table).where(sent_table.c.at < before),
+                delete(spent_table).where(spent_table.c.at < before),
+            ]
+            return sum([(await connection.execute(statement)).rowcount for statement in gone])
+
+    async def forget(self, user: str) -> int:
+        """Delete a person's questions, their answers and what was sent for them, and the person's thumbs.
+
+        `user` is an id. Return how many rows changed. Costs stay without the person. Threads show names, so what was
+        sent for others with this person's words in it loses its text only when `user` is the name in the thread.
+        """
+        theirs = select(asked_table.c.id).where(asked_table.c.asker == user)
+        named = sent_table.c.people.contains(json.dumps(user), autoescape=True)
+        async with self._database.write() as connection:
+            await connection.execute(delete(answered_table).where(answered_table.c.question_id.in_(theirs)))
+            await connection.execute(delete(sent_table).where(sent_table.c.question_id.in_(theirs)))
+            emptied = await connection.execute(update(sent_table).where(named).values(text=FORGOTTEN, people="[]"))
+            await connection.execute(update(spent_table).where(spent_table.c.person == user).values(person=None))
+            own = await connection.execute(delete(felt_table).where(felt_table.c.person == user))
+            await connection.execute(delete(felt_table).where(felt_table.c.answer_id.in_(theirs)))
+            asked = await connection.execute(delete(asked_table).where(asked_table.c.asker == user))
+            return asked.rowcount + own.rowcount + emptied.rowcount
+
+    async def gaps_like(self, question: Question, since: float) -> int:
+        """Return how often the same words were asked since `since` (seconds since 1970 UTC) and not in the runbooks.
+
+        Counted is what the answer's readers could see: answers given in their channel, or the asker's own; on the
+        terminal all.
+        """
+        same = (func.lower(asked_table.c.text) == func.lower(question.text)) & _seen_with(question)
         rows = (
             select(func.count())
             .select_from(asked_table.join(answered_table, answered_table.c.question_id == asked_table.c.id))
@@ -128,6 +244,30 @@ class Journal:
             return {str(outcome): int(number) for outcome, number in await connection.execute(rows)}
 
 
+def _seen_with(question: Question) -> ColumnElement[bool]:
+    """Return which questions the readers of an answer know of."""
+    if question.asker == TERMINAL:
+        return true()
+    if question.private or question.channel is None:
+        return asked_table.c.asker == question.asker
+    return (asked_table.c.channel == question.channel) & ~asked_table.c.private
+
+
+def _asked(question: Question) -> dict[str, object]:
+    return {column.name: getattr(question, column.name) for column in asked_table.columns}
+
+
+def _row(question: Question) -> dict[str, object]:
+    """Return what is kept of a question: not the thread above it, which is other people's."""
+    kept = ("id", "text", "asker", "channel", "thread", "asked_at", "private")
+    return {name: getattr(question, name) for name in kept}
+
+
+def _sent(row: RowMapping) -> Sent:
+    values = {name: row[name] for name in ("question_id", "at", "role", "model", "mode", "system_hash", "text")}
+    return Sent(**values, chunk_ids=tuple(json.loads(row["chunk_ids"])), people=tuple(json.loads(row["people"])))
+
+
 def _stored(row: RowMapping) -> StoredAnswer:
     question = Question(
         id=row["id"],
@@ -136,6 +276,7 @@ def _stored(row: RowMapping) -> StoredAnswer:
         asked_at=row["asked_at"],
         channel=row["channel"],
         thread=row["thread"],
+        private=row["private"],
     )
     done = Done(
         outcome=row["outcome"],
@@ -147,6 +288,7 @@ def _stored(row: RowMapping) -> StoredAnswer:
         tokens_in=row["tokens_in"],
         tokens_out=row["tokens_out"],
         usd=row["usd"],
+        drew_on=None if row["drew_on"] is None else tuple(json.loads(row["drew_on"])),
     )
     return StoredAnswer(question, done, row[answered_table.c.text])
 

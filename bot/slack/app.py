@@ -1,10 +1,11 @@
-"""The bot in Slack: connects, writes every event down before it is acknowledged, hands it on."""
+"""The bot in Slack: connects, takes up what was left, hands accepted events to their turns, closes."""
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from random import Random
 from typing import Any, Protocol
@@ -12,46 +13,41 @@ from urllib.parse import urlsplit
 
 import aiohttp
 import structlog
-from slack_bolt.adapter.socket_mode.async_handler import AsyncSocketModeHandler
-from slack_bolt.async_app import AsyncApp
-from slack_bolt.authorization import AuthorizeResult
-from slack_bolt.context.ack.async_ack import AsyncAck
-from slack_bolt.context.async_context import AsyncBoltContext
-from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.errors import SlackRefused
-from bot.journal.inbox import Arrival, Inbox, Taken
-from bot.journal.outbox import Intent, Outbox, State
-from bot.slack import buttons, cards, commands, mentions
+from bot.journal.inbox import Inbox, Taken
+from bot.journal.notices import TellOwner
+from bot.journal.outbox import Intent, Outbox, Posting, State
+from bot.slack import cards
+from bot.slack.above import Reader
+from bot.slack.acts import Acts, Journal, Threads
 from bot.slack.buttons import Wish
-from bot.slack.calls import CALL_S, Away, Busy, Unsure, WebCalls
+from bot.slack.calls import CALL_S, LOCKED_OUT, Away, Busy, Unsure, WebCalls
+from bot.slack.catchup import CatchUp, Summary
 from bot.slack.crew import Crew, Desk
 from bot.slack.history import History
+from bot.slack.home import Home, Vital, Vitals
+from bot.slack.keeper import Keeper
+from bot.slack.listen import Account, Listeners
+from bot.slack.mentions import CATCH_UP
 from bot.slack.pace import Pace, Pacer, Sleep
-from bot.slack.quiet import quiet_logger, where
-from bot.slack.sender import SETTLE_S, Sender
+from bot.slack.people import People
+from bot.slack.quiet import quiet_logger
+from bot.slack.readers import Readers
+from bot.slack.rules import Doorkeeper, MayHear, MayRead, Rules
+from bot.slack.sender import SETTLE_S, Insistent, Sender
 from bot.slack.stream import Pen, Streaming
-from bot.slack.turns import Answers, Counts, Journal, Ledger, Turns, promised
+from bot.slack.talk import Talks
+from bot.slack.transport import Transport
+from bot.slack.turns import Answers, Ask, Company, Counts, Ledger, Route, Turns
 from bot.types import Source
-from ingest.types import Clock
+from ingest.types import Audience, Clock
 
 log = structlog.get_logger(__name__)
 
-EVENTS = ("app_mention", "message")
-"""Events that have a listener; the manifest subscribes to these (`message` as `message.im`) and no others."""
-
 AT_ONCE = 4
 """Questions answered at the same time; more wait in a fair queue."""
-
-PING_S = 5.0
-"""Ping of the socket. slack_sdk reconnects after four missed ones: a half-open socket lives for 20 s at most."""
-
-SWEEP_S = 30.0
-"""How often what fell down is looked for."""
-
-ACK_SENT_S = 0.1
-"""bolt looks for an ack every 10 ms and sends it then; the answer to a command must not overtake it."""
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -65,33 +61,67 @@ class Lines(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Account:
-    """The bot's own ids in the workspace it is installed in."""
+class Surfaces:
+    """What stands behind the surfaces besides answering. `vitals` are those of other rooms; ours are added here.
 
-    user: str
-    bot: str
-    team: str
+    `labels` are the ids that documents name as their readers.
+    """
+
+    threads: Threads
+    similar: Ask
+    runbook: Ask
+    vitals: Vitals
+    documents: Callable[[Audience], Awaitable[Mapping[str, int]]]
+    labels: Callable[[], frozenset[str]]
+    route: Route
+    may_hear: MayHear
+    may_read: MayRead
+    owner: TellOwner
+    rules: Rules = field(default_factory=Rules)
+    summary: Summary | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Health:
-    """How we are. `last_ping_at` is seconds, UTC; `outbox` holds the states that occur."""
+    """How we are. `last_ping_at` is seconds, UTC; `link` says how Slack reaches us; `outbox` holds what occurs."""
 
     connected: bool
     last_ping_at: float | None
+    link: str
     waiting: int
     working: int
     outbox: Mapping[State, int]
 
 
+class Heeded:
+    """Passes counts on, and remembers those since the start that `/copilot status` tells."""
+
+    def __init__(self, counts: Counts) -> None:
+        self.silent = 0
+        self.faults: Counter[str] = Counter()
+        self.question_ended = counts.question_ended
+        self.first_text = counts.first_text
+        self._counts = counts
+
+    def silent_turn(self) -> None:
+        """Count a question whose asker may have seen nothing."""
+        self.silent += 1
+        self._counts.silent_turn()
+
+    def fault(self, name: str) -> None:
+        """Count a fault by its name."""
+        self.faults[name] += 1
+        self._counts.fault(name)
+
+
 class SlackBot:
-    """Slack on Socket Mode, from `start` to `stop`. Works against any server that speaks Slack's protocol."""
+    """Slack, from `start` to `stop`. Works against any server that speaks Slack's protocol."""
 
     def __init__(
         self,
         *,
         bot_token: str,
-        app_token: str,
+        transport: Transport,
         api_url: str,
         answers: Answers,
         journal: Journal,
@@ -99,6 +129,7 @@ class SlackBot:
         outbox: Outbox,
         lines: Lines,
         counts: Counts,
+        surfaces: Surfaces,
         clock: Clock,
         rng: Random,
         sleep: Sleep = asyncio.sleep,
@@ -106,23 +137,23 @@ class SlackBot:
         settle_s: float = SETTLE_S,
     ) -> None:
         self._bot_token = bot_token
-        self._app_token = app_token
+        self._transport = transport
         self._api_url = api_url
         self._answers = answers
         self._ledger = Ledger(journal=journal, inbox=inbox, outbox=outbox)
         self._lines = lines
-        self._counts = counts
+        self._counts = Heeded(counts)
+        self._surfaces = surfaces
         self._clock = clock
         self._rng = rng
         self._sleep = sleep
         self._pacer = Pacer(pace or Pace(), clock, sleep)
         self._settle_s = settle_s
-        self._crew = Crew(counts.fault)
+        self._crew = Crew(self._counts.fault)
         self._desk = Desk(self._crew, AT_ONCE)
         self._resources = AsyncExitStack()
         self._begun: set[str] = set()
-        self._sweeping: asyncio.Task[None] | None = None
-        self._handler: AsyncSocketModeHandler | None = None
+        self._listening = False
 
     async def start(self) -> None:
         """Sign in, take up what an earlier life left, and listen. Raises SlackRefused when Slack does not want us.
@@ -145,33 +176,35 @@ class SlackBot:
         self._calls = WebCalls(signed, session)
         self._me = await self._signed_in()
         self._build(self._calls)
-        url = await self._socket_url()
+        await self._transport.check(self._calls)
         left = await self._ledger.inbox.unfinished()
         await self._sender.recover()
-        await self._connect(web, url)
+        self._listening = True
+        await self._transport.start(self._listeners().app(web))
         for taken in left:
             self._work(taken)
-        self._sweeping = asyncio.create_task(self._sweep_often(), name="sweep")
+        self._keeper.start()
         log.info("slack.started", user=self._me.user, team=self._me.team, left=len(left))
 
     async def stop(self, deadline_s: float = 25.0) -> None:
         """Hear nothing more, finish what is begun, close. What the deadline cuts is taken up at the next start."""
-        if self._handler is not None:
-            await self._handler.close_async()  # type: ignore[no-untyped-call]  # bolt's own is untyped
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            await asyncio.wait([self._sweeping])
+        await self._transport.stop()
+        if self._listening:
+            await self._keeper.stop()
         self._desk.close()
         await self._crew.drain(deadline_s)
+        if self._listening:
+            await self._keeper.release()
         await self._resources.aclose()
         log.info("slack.stopped")
 
     async def health(self) -> Health:
         """Return how we are; reads the database."""
-        client = self._handler.client if self._handler is not None else None
+        link = await self._transport.link()
         return Health(
-            connected=client is not None and await client.is_connected(),
-            last_ping_at=getattr(client, "last_ping_pong_time", None),
+            connected=link.up,
+            last_ping_at=link.heard_at,
+            link=link.words,
             waiting=self._desk.waiting,
             working=self._desk.working,
             outbox=await self._ledger.outbox.counts(),
@@ -182,7 +215,7 @@ class SlackBot:
         while True:
             try:
                 answer = await self._calls.call("auth.test")
-                return Account(user=answer["user_id"], bot=answer["bot_id"], team=answer["team_id"])
+                return Account(user=answer["user_id"], bot=answer["bot_id"], team=answer["team_id"], url=_home(answer))
             except (Away, Busy, Unsure) as error:
                 attempt += 1
                 self._counts.fault("slack_away")
@@ -191,101 +224,95 @@ class SlackBot:
                 await self._sleep(wait_s)
 
     def _build(self, calls: WebCalls) -> None:
-        outbox, counts = self._ledger.outbox, self._counts
-        history = History(calls, outbox, user=self._me.user, bot=self._me.bot)
+        outbox, counts, surfaces = self._ledger.outbox, self._counts, self._surfaces
         self._sender = Sender(
             calls,
             outbox,
-            history,
+            History(calls, outbox, user=self._me.user, bot=self._me.bot),
             self._pacer,
             self._crew,
             fault=counts.fault,
             clock=self._clock,
             sleep=self._sleep,
             rng=self._rng,
+            died=self._died,
             settle_s=self._settle_s,
         )
         pen = Pen(self._sender, calls, outbox, Streaming(self._clock), self._crew, self._clock)
-        self._turns = Turns(self._answers, self._ledger, pen, counts=counts, clock=self._clock)
-
-    async def _socket_url(self) -> str | None:
-        """Ask for the socket by ourselves the first time: slack_sdk would try a wrong token for ever."""
-        try:
-            answer = await self._calls.call("apps.connections.open", app_token=self._app_token)
-        except (Away, Busy, Unsure):
-            return None
-        return str(answer["url"])
-
-    async def _connect(self, web: AsyncWebClient, url: str | None) -> None:
-        app = self._app(web)
-        self._handler = AsyncSocketModeHandler(app, self._app_token, logger=quiet_logger(), ping_interval=PING_S)
-        self._handler.client.proxy = web.proxy
-        self._handler.client.wss_uri = url
-        await self._handler.connect_async()  # type: ignore[no-untyped-call]  # bolt's own is untyped
-
-    def _app(self, web: AsyncWebClient) -> AsyncApp:
-        """Return the app with its listeners. The commit runs before bolt's own ack, since it is a global middleware."""
-
-        async def authorize() -> AuthorizeResult:
-            me = self._me
-            return AuthorizeResult(
-                enterprise_id=None, team_id=me.team, bot_user_id=me.user, bot_id=me.bot, bot_token=self._bot_token
-            )
-
-        app = AsyncApp(
-            client=web, authorize=authorize, logger=quiet_logger(), attaching_conversation_kwargs_enabled=False
+        people = People(calls, self._clock)
+        self._readers = Readers(
+            Insistent(self._sender, calls),
+            team=self._me.team,
+            labels=surfaces.labels,
+            fault=counts.fault,
+            clock=self._clock,
         )
-        app.use(self._take_in)
-        app.error(self._broke)
-        for event in EVENTS:
-            app.event(event)(self._heard)
-        app.command(commands.COMMAND)(self._commanded)
-        app.action(cards.FEEDBACK)(self._felt)
-        app.action(re.compile(f"^{cards.SHOW_SOURCE}"))(self._asked_for_source)
-        return app
+        self._door = Doorkeeper(surfaces.rules, self._readers, people, surfaces.may_hear, surfaces.may_read)
+        self._home = Home(
+            calls,
+            surfaces.threads,
+            people,
+            self._door,
+            vitals=self._vitals,
+            documents=surfaces.documents,
+            fault=counts.fault,
+            clock=self._clock,
+        )
+        self._turns = self._turner(pen, people, Reader(calls, people, self._me.user))
+        self._keeper = Keeper(self._ledger.inbox, outbox, self._sender, self._crew, self._work, clock=self._clock)
 
-    async def _take_in(
-        self, body: dict[str, Any], context: AsyncBoltContext, next_: Callable[[], Awaitable[None]]
-    ) -> BoltResponse | None:
-        """Commit the event before anybody acknowledges it. A failed commit is no ack: then Slack sends it again."""
-        arrival = self._arrival(body)
-        if arrival is None and body.get("type") == "event_callback":
-            return BoltResponse(status=200)
-        if arrival is not None:
-            taken = await self._ledger.inbox.take_in(arrival, promised(arrival.event))
-            if taken is None:
-                log.debug("slack.known", event_id=arrival.event_id)
-                return BoltResponse(status=200)
-            context["taken"] = taken
-        await next_()
-        return None
+    def _turner(self, pen: Pen, people: People, reader: Reader) -> Turns:
+        surfaces, door = self._surfaces, self._door
+        acts = Acts(
+            self._ledger.journal,
+            surfaces.threads,
+            pen,
+            people,
+            door,
+            home=self._home.publish,
+            clock=self._clock,
+        )
+        asks: Mapping[str, Ask] = {
+            "question": self._answers.answer,
+            "private": self._answers.answer,
+            "similar": surfaces.similar,
+            "runbook": surfaces.runbook,
+            "status": self._home.status,
+            CATCH_UP: self._catch_up(people, reader).tell,
+        }
+        company = Company(door, people, reader, surfaces.threads, surfaces.route, surfaces.owner)
+        return Turns(asks, acts, self._ledger, pen, company, counts=self._counts, clock=self._clock)
 
-    def _arrival(self, body: Mapping[str, Any]) -> Arrival | None:
-        if "command" in body:
-            return commands.arrival(body)
-        if body.get("type") == "block_actions":
-            return buttons.arrival(body)
-        return mentions.arrival(body, self._me.user)
+    def _catch_up(self, people: People, reader: Reader) -> CatchUp:
+        calls = Insistent(self._sender, self._calls)
+        return CatchUp(
+            self._calls,
+            Talks(calls, reader, self._clock),
+            people,
+            self._readers,
+            self._door,
+            home=self._me.url,
+            summary=self._surfaces.summary,
+            clock=self._clock,
+        )
 
-    async def _heard(self, context: AsyncBoltContext) -> None:
-        self._work(context["taken"])
+    def _listeners(self) -> Listeners:
+        return Listeners(
+            self._me,
+            self._bot_token,
+            self._ledger.inbox,
+            self._surfaces.threads,
+            readers=self._readers,
+            rules=self._surfaces.rules,
+            home=self._home,
+            crew=self._crew,
+            work=self._work,
+            show=self._show,
+            fault=self._counts.fault,
+        )
 
-    async def _commanded(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
-        taken: Taken | None = context.get("taken")
-        await ack(text=cards.HELP if taken is None else cards.LOOKING, response_type="ephemeral")
-        if taken is not None:
-            await asyncio.sleep(ACK_SENT_S)
-            self._work(taken)
-
-    async def _felt(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
-        await ack()
-        if (taken := context.get("taken")) is not None:
-            self._work(taken)
-
-    async def _asked_for_source(self, ack: AsyncAck, body: dict[str, Any]) -> None:
-        await ack()
-        if (wish := buttons.wish(body)) is not None:
-            self._crew.start(self._show_source(wish), name="show source")
+    def _show(self, wish: Wish) -> None:
+        self._crew.start(self._show_source(wish), name="show source")
 
     def _work(self, taken: Taken) -> None:
         if taken.id not in self._begun:
@@ -294,9 +321,11 @@ class SlackBot:
             self._desk.put(taken.event.user, f"turn {taken.id}", partial(self._turn, taken))
 
     async def _turn(self, taken: Taken, leave: Callable[[], None]) -> None:
+        self._keeper.begun(taken)
         try:
             await self._turns.take(taken, leave)
         finally:
+            self._keeper.ended(taken)
             self._begun.discard(taken.id)
 
     async def _show_source(self, wish: Wish) -> None:
@@ -306,6 +335,9 @@ class SlackBot:
         source = next((source for source in sources if source.id == wish.number), None)
         if source is None:
             source, lines = Source(wish.number, "", 1, 1, "This answer is no longer known."), None
+        elif (refusal := await self._door.unread(wish.user, source.path)) is not None:
+            await self._whisper(wish, refusal)
+            return
         else:
             lines = await self._lines.lines(source.path, source.start_line, source.end_line)
         try:
@@ -315,24 +347,46 @@ class SlackBot:
             log.warning(
                 "slack.source_unopened", answer=wish.answer_id, why=getattr(error, "code", type(error).__name__)
             )
-            said = {"text": cards.UNOPENED, "user": wish.user}
-            name = f"source:{wish.name}"
-            await self._ledger.outbox.add(Intent(name, "ephemeral", wish.channel, payload=said, repeat=False))
-            self._sender.wake(wish.channel)
+            await self._whisper(wish, cards.UNOPENED)
 
-    async def _broke(self, error: Exception) -> None:
-        """Hear what broke before a listener could begin: nothing was promised yet, and Slack will ask again."""
-        self._counts.fault("listener_broke")
-        log.error("slack.listener_broke", error=type(error).__name__, at=where(error))
+    async def _whisper(self, wish: Wish, words: str) -> None:
+        said = {"text": words, "user": wish.user}
+        await self._ledger.outbox.add(
+            Intent(f"source:{wish.name}", "ephemeral", wish.channel, payload=said, repeat=False)
+        )
+        self._sender.wake(wish.channel)
 
-    async def _sweep_often(self) -> None:
-        while True:
-            await asyncio.sleep(SWEEP_S)
-            self._crew.start(self._sweep(), name="sweep")
+    async def _died(self, posting: Posting, refused: SlackRefused) -> None:
+        """Say in a direct message what Slack did not take elsewhere; where that is refused too, nobody heard of it."""
+        intent = posting.intent
+        if refused.code in LOCKED_OUT:
+            await self._surfaces.owner.tell_owner(f"slack_{refused.code}", str(refused))
+        elif intent.kind == "ephemeral":
+            said = {"text": intent.payload["text"]}
+            person = str(intent.payload["user"])
+            await self._ledger.outbox.add(Intent(f"notice:{posting.key}", "post", person, payload=said))
+            self._sender.wake(person)
+            return
+        if posting.key.startswith("notice:"):
+            self._counts.silent_turn()
 
-    async def _sweep(self) -> None:
-        """Take up what fell down: posts whose lane failed, events whose turn failed or whose owner is gone."""
-        await self._sender.sweep()
-        for taken in await self._ledger.inbox.unfinished():
-            if self._clock() - taken.at > SWEEP_S:  # a younger one may be on its way to its listener
-                self._work(taken)
+    async def _vitals(self) -> Sequence[Vital]:
+        """Return how we are, the other rooms' vitals first."""
+        health, counts = await self.health(), self._counts
+        dead, unknown = health.outbox.get("dead", 0), health.outbox.get("unknown", 0)
+        faults = ", ".join(f"{name} {times} times" for name, times in sorted(counts.faults.items()))
+        lost = f"{dead} refused by Slack for good, {unknown} of which nobody knows whether they arrived"
+        return [
+            *await self._surfaces.vitals(),
+            Vital("Slack", health.connected, health.link),
+            Vital("Queue", ok=True, words=f"{health.working} in work, {health.waiting} waiting"),
+            Vital("Posts", not dead and not unknown, lost if dead or unknown else "all delivered"),
+            Vital("Silent turns", not counts.silent, f"{counts.silent} since the start"),
+            Vital("Faults", ok=True, words=f"since the start: {faults}" if faults else "none since the start"),
+        ]
+
+
+def _home(answer: Mapping[str, Any]) -> str:
+    """Return the workspace's address out of the answer of auth.test; empty when it is none."""
+    url = str(answer.get("url") or "")
+    return url if re.fullmatch(r"https?://[^\s/]+/", url) else ""

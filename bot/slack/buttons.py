@@ -1,11 +1,11 @@
-"""Buttons below an answer: thumbs, and *Show source*. Slack's payloads to what a person meant. Pure."""
+"""Buttons: thumbs, *Show source*, *Share*, *Answer again*, *Unmute*. Slack's payloads to what a person meant. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from bot.journal.inbox import Arrival, Event
-from bot.slack.cards import FEEDBACK, NOTED, SHOW_SOURCE
+from bot.slack.cards import AGAIN, FEEDBACK, NOTED, SHARE, SHOW_SOURCE, UNMUTE
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,25 +20,33 @@ class Wish:
     name: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """A press of a button: who, where, in which thread, when, and what the button holds."""
+
+    user: str
+    channel: str
+    thread: str | None
+    at: str
+    value: str
+    team: str | None
+
+
 def arrival(body: Mapping[str, Any]) -> Arrival | None:
-    """Return the thumb in a `block_actions` body, None if there is none.
+    """Return what a press in a `block_actions` body asks of us, None if nothing that must be kept.
 
     https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
     """
     action = _action(body)
-    feeling, _, answer_id = str(action.get("value") or "").partition(":")
-    if action.get("action_id") != FEEDBACK or feeling not in NOTED or not answer_id:
+    meant = MEANT.get(str(action.get("action_id")).partition(":")[0])
+    press = _press(body, action)
+    event = meant(press) if meant is not None else None
+    if event is None:
         return None
-    user, container = str(body["user"]["id"]), body.get("container", {})
-    felt = Event(
-        kind="thumb",
-        user=user,
-        channel=str(container.get("channel_id") or body["channel"]["id"]),
-        text=feeling,
-        thread=container.get("thread_ts"),
-        about=answer_id,
-    )
-    return Arrival(felt, event_id=f"action:{action['action_ts']}:{user}")
+    # What was asked again hangs on the message that was edited: who deletes that one takes back both.
+    asked_with = press.value.split(":")[1] if event.kind == "question" else None
+    gesture = None if asked_with is None else f"{event.channel}:{asked_with}:{press.at}"
+    return Arrival(event, event_id=f"action:{press.at}:{event.user}", gesture=gesture)
 
 
 def wish(body: Mapping[str, Any]) -> Wish | None:
@@ -56,6 +64,54 @@ def wish(body: Mapping[str, Any]) -> Wish | None:
         channel=str(body["channel"]["id"]),
         name=f"{action['action_ts']}:{user}",
     )
+
+
+def _press(body: Mapping[str, Any], action: Mapping[str, Any]) -> _Press:
+    container = body.get("container", {})
+    return _Press(
+        user=str(body["user"]["id"]),
+        channel=str(container.get("channel_id") or (body.get("channel") or {}).get("id") or ""),
+        thread=container.get("thread_ts"),
+        at=str(action["action_ts"]),
+        value=str(action.get("value") or ""),
+        team=(body.get("team") or {}).get("id"),
+    )
+
+
+def _thumb(press: _Press) -> Event | None:
+    feeling, _, answer_id = press.value.partition(":")
+    if feeling not in NOTED or not answer_id:
+        return None
+    return Event("thumb", press.user, press.channel, feeling, thread=press.thread, about=answer_id)
+
+
+def _share(press: _Press) -> Event | None:
+    if not press.value or not press.channel:
+        return None
+    return Event("share", press.user, press.channel, thread=press.thread, about=press.value)
+
+
+def _again(press: _Press) -> Event | None:
+    """Return the edited question as a question of its own, in the thread of the first."""
+    thread, _, rest = press.value.partition(":")
+    _, _, text = rest.partition(":")
+    if not thread or not text or not press.channel:
+        return None
+    return Event("question", press.user, press.channel, text, press.at, thread, press.team)
+
+
+def _unmute(press: _Press) -> Event | None:
+    channel, _, thread = press.value.partition(":")
+    return Event("unmute", press.user, channel, thread=thread) if channel and thread else None
+
+
+MEANT: Mapping[str, Callable[[_Press], Event | None]] = {
+    FEEDBACK: _thumb,
+    SHARE: _share,
+    AGAIN: _again,
+    UNMUTE: _unmute,
+}
+"""What each button means, by the beginning of its `action_id` up to a colon."""
 
 
 def _action(body: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -29,18 +29,54 @@ RETRY_AFTER_S = 30.0
 UNCERTAIN = frozenset({"fatal_error", "internal_error", "request_timeout", "service_unavailable"})
 """Error words after which "some aspect of the operation" may have happened (docs.slack.dev, errors of each method)."""
 
-WAIT = frozenset({"ratelimited", "rate_limited"})
+WAIT = frozenset({"ratelimited", "rate_limited", "message_limit_exceeded"})
+
+NOT_NOW = frozenset({"org_login_required", "team_added_to_org"})
+"""The workspace is being moved into an organisation; nothing was taken."""
+
+LOCKED_OUT = frozenset(
+    {
+        "access_denied",
+        "account_inactive",
+        "enterprise_is_restricted",
+        "invalid_auth",
+        "missing_scope",
+        "no_permission",
+        "not_allowed_token_type",
+        "not_authed",
+        "team_access_not_granted",
+        "token_expired",
+        "token_revoked",
+        "two_factor_setup_required",
+    }
+)
+"""Refusals of us, not of a message: nothing that we say arrives before somebody acts."""
 
 WHAT_NOW = {
     "not_in_channel": "I am not in that channel: type `/invite @copilot` there, then ask again.",
     "channel_not_found": "I cannot see that channel: type `/invite @copilot` there, then ask again.",
     "is_archived": "That channel is archived: ask again in another one.",
+    "restricted_action": "An admin does not let me post there: ask me in a direct message.",
+    "restricted_action_read_only_channel": "That channel is read-only for me: ask me in a direct message.",
+    "restricted_action_thread_only_channel": "In that channel only threads may be written in: ask me in one.",
+    "restricted_action_non_threadable_channel": "That channel has no threads: ask me in a direct message.",
+    "restricted_action_thread_locked": "That thread is locked: ask again in another one.",
+    "cannot_reply_to_message": "That message takes no replies: ask again in the channel.",
+    "thread_not_found": "The message that you asked with is gone: ask again.",
+    "message_not_found": "My answer was deleted while I wrote it: ask again if that was not meant.",
+    "messages_tab_disabled": "Direct messages to me are switched off: ask me in a channel.",
     "invalid_auth": "Slack does not accept the bot token: check SLACK_BOT_TOKEN and SLACK_APP_TOKEN.",
     "not_authed": "Slack got no token: check SLACK_BOT_TOKEN and SLACK_APP_TOKEN.",
     "token_revoked": "The token was revoked: install the Slack app again and set the new tokens.",
+    "token_expired": "The token has expired: install the Slack app again, without token rotation.",
     "account_inactive": "The bot's account is switched off in Slack: install the app again.",
     "not_allowed_token_type": "The wrong kind of token: SLACK_BOT_TOKEN begins with xoxb-, SLACK_APP_TOKEN with xapp-.",
     "missing_scope": "The Slack app lacks a permission: install it again from deploy/slack-manifest.json.",
+    "access_denied": "Slack denies the app access: ask an admin of the workspace to allow it.",
+    "no_permission": "Slack denies the app access: ask an admin of the workspace to allow it.",
+    "team_access_not_granted": "The app may not use this workspace: ask an admin of the organisation to allow it.",
+    "enterprise_is_restricted": "The app may not use this workspace: ask an admin of the organisation to allow it.",
+    "two_factor_setup_required": "Slack wants two-factor sign-in to be set up for the app's owner first.",
 }
 
 
@@ -124,6 +160,8 @@ def _trouble(method: str, error: SlackApiError) -> BotError:
     code = str(data.get("error") or "")
     if status == 429 or code in WAIT:  # noqa: PLR2004 - Too Many Requests
         return Busy(float(response.headers.get("Retry-After") or RETRY_AFTER_S))
+    if code in NOT_NOW:
+        return Away(code)
     if not code or code in UNCERTAIN or status >= 500:  # noqa: PLR2004 - the server's fault
         return Unsure(code or f"status {status}")
     # Slack's messages point at the field that is wrong and quote nothing of it.

@@ -1,7 +1,7 @@
 """What stands below an answer, and what we say about ourselves, as Slack's blocks. Pure; posts nothing."""
 
 from collections.abc import Sequence
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 from bot import limits
@@ -16,11 +16,26 @@ FEEDBACK = "feedback"
 SHOW_SOURCE = "show_source"
 """Beginning of the `action_id` of a source's button; the value is `ANSWER:NUMBER`."""
 
+SHARE = "share"
+"""`action_id` of *Share*; the value is the answer's id."""
+
+AGAIN = "again"
+"""`action_id` of *Answer again*; the value is `THREAD:TS:TEXT` of the edited question."""
+
+UNMUTE = "unmute"
+"""Beginning of the `action_id` of *Unmute*; the value is `CHANNEL:THREAD`."""
+
 BUTTONS = 5
 """Sources with a button: more would push the thumbs off a phone's screen."""
 
 TITLE = 80
 """Characters of a document's title in the sources line."""
+
+SNIPPET = 300
+"""Characters of an edited question in the offer to answer it."""
+
+SOURCES_LINE, LINE = 2_000, 300
+"""Characters of the sources line, and of each note below it: with a full page of text they stay within a message."""
 
 FALLBACK = 1_500
 """Characters of `text` beside blocks: Slack shows them in notifications and counts them with the blocks' text."""
@@ -34,13 +49,49 @@ HELP = (
     "*Ask me anything about your runbooks and past incidents; I answer with sources you can check.*\n"
     "• `@copilot QUESTION` in a channel or a thread: everybody there sees the answer\n"
     "• a direct message to me: only you see it\n"
+    "• _Ask about this_ in the menu of any message: I answer in its thread\n"
+    "• `@copilot mute` or `@copilot follow` in a thread: whether I answer there without being mentioned\n"
     "• `/copilot ask QUESTION`: the answer appears where you are, for you alone\n"
+    "• `/copilot similar SYMPTOM`: past incidents that look alike, and what tells them apart\n"
+    "• `/copilot runbook NAME`: a runbook's first steps\n"
+    "• `@copilot catch me up` in a thread, or `/copilot catchup` in a channel: what was said, in twelve lines at most\n"
+    "• `/copilot status`: whether I am well\n"
     "• `/copilot help`: this text"
+)
+
+WORDLESS = "That message holds no text that I can read: mention me below it and say what you want to know."
+
+SHARED = "Shared in the channel."
+
+SHARED_BEFORE = "This answer is in the channel already."
+
+UNSHAREABLE = "I can share only your own answers, and no longer know this one: ask again."
+
+MUTED = "Muted: in this thread I answer only when mentioned. `@copilot follow` ends that."
+
+FOLLOWED = "Following: in this thread you can go on asking for ten minutes after an answer, without mentioning me."
+
+FOLLOWED_STRICTLY = (
+    "This thread is not muted, but here I answer only when mentioned: the setting `slack.strict` says so."
+)
+
+NO_THREAD = "Write that in a thread: I am muted or followed thread by thread."
+
+EDITED = "You edited your question."
+
+BLIND = (
+    "I read only the message that asks me: without the app's history permissions the thread above it is closed to me."
 )
 
 NOTED = {"up": "Noted: helpful.", "down": "Noted: not helpful."}
 
-LOOKING = "Looking in the runbooks. The answer appears here, for you alone."
+LOOKING = {
+    "private": "Looking in the runbooks. The answer appears here, for you alone.",
+    "similar": "Looking through past incidents. They appear here, for you alone.",
+    "runbook": "Looking for the runbook. It appears here, for you alone.",
+    "catchup": "Reading what was said here since you last wrote. It appears here, for you alone.",
+    "status": "Looking at myself ...",
+}
 
 GONE = "These lines are gone: the document was removed or changed since the answer was written."
 
@@ -71,18 +122,43 @@ def delayed(seconds: float) -> str:
     return f"_Delayed: you asked {_span(seconds)} ago, and Slack or I was out of reach._"
 
 
-def ending(done: Done, today: date) -> list[Block]:
-    """Return the blocks below an answer: its sources, what it took, a button per source, the thumbs."""
-    blocks = [_small(sources_line(done.sources, today))] if done.sources else []
-    blocks.append(_small(footer(done)))
-    if done.sources:
-        blocks.append({"type": "actions", "elements": _source_buttons(done)})
-    return blocks if done.outcome == "failed" else [*blocks, _thumbs(done.answer_id)]
+def ending(done: Done, today: date, *, notes: Sequence[str] = (), share: bool = False) -> list[Block]:
+    """Return the blocks below an answer: its sources, notes, what it took, a button per source, *Share*, the thumbs."""
+    blocks = [small(short(sources_line(done.sources, today), SOURCES_LINE))] if done.sources else []
+    blocks += [small(short(clean(line), LINE)) for line in (*notes, footer(done))]
+    failed = done.outcome == "failed"
+    buttons = _source_buttons(done) + ([button("Share", SHARE, done.answer_id)] if share and not failed else [])
+    if buttons:
+        blocks.append({"type": "actions", "elements": buttons})
+    return blocks if failed else [*blocks, _thumbs(done.answer_id)]
+
+
+def left_out(messages: int) -> str:
+    """Return the note below an answer for which a part of its thread was too long."""
+    return f"I read the newest messages of this thread; {messages:,} earlier one{'s' * (messages != 1)} are left out."
+
+
+def shared_by(name: str) -> Block:
+    """Return the line above a shared answer."""
+    return small(f"Shared by {name} from a private answer")
+
+
+def offer(text: str, value: str) -> list[Block]:
+    """Return the offer to answer an edited question; without a button when the question does not fit into one."""
+    if len(value) > limits.BUTTON_VALUE:
+        return [plain_section(f"{EDITED} It is long: ask it again for a new answer.")]
+    return [
+        plain_section(f'{EDITED} Answer "{short(clean(text), SNIPPET)}" as well?'),
+        {"type": "actions", "elements": [button("Answer again", AGAIN, value)]},
+    ]
 
 
 def sources_line(sources: Sequence[Source], today: date) -> str:
-    """Return "Sources: [1] Title, lines 14-31, reviewed 2 months ago · [2] ..."."""
-    return "Sources: " + " · ".join(f"[{source.id}] {_source(source, today)}" for source in sources)
+    """Return "Sources: [1] [2] Title, lines 14-31, 40-44, reviewed 2 months ago · [3] ...", by document."""
+    documents: dict[str, list[Source]] = {}
+    for source in sources:
+        documents.setdefault(source.path, []).append(source)
+    return "Sources: " + " · ".join(_document(group, today) for group in documents.values())
 
 
 def footer(done: Done) -> str:
@@ -98,6 +174,11 @@ def footer(done: Done) -> str:
     return " · ".join([*parts, clean(done.model)])
 
 
+def day(seconds: float) -> date:
+    """Return the day (UTC) of a time in seconds since 1970."""
+    return datetime.fromtimestamp(seconds, UTC).date()
+
+
 def told(text: str, blocks: Sequence[Block] = ()) -> dict[str, Any]:
     """Return the content of a message that says `text` (Markdown, inert): blocks, and `text` for notifications."""
     return {"text": fallback(text), "blocks": [{"type": "markdown", "text": text}, *blocks]}
@@ -111,17 +192,17 @@ def fallback(text: str, most: int = FALLBACK) -> str:
 def source_view(source: Source, lines: str | None) -> Block:
     """Return the modal of *Show source*: path, line numbers, and the lines exactly as stored."""
     blocks: list[Block] = [
-        _plain_section(short(clean(source.title), limits.SECTION_TEXT)),
-        _small(short(f"{clean(source.path)}, {_lines(source.start_line, source.end_line)}", limits.CONTEXT_TEXT)),
+        plain_section(short(clean(source.title), limits.SECTION_TEXT)),
+        small(short(f"{clean(source.path)}, {_lines(source.start_line, source.end_line)}", limits.CONTEXT_TEXT)),
     ]
     if lines is None:
-        blocks.append(_plain_section(GONE))
+        blocks.append(plain_section(GONE))
     else:
         blocks += _quoted(lines, source.start_line)
     return {
         "type": "modal",
-        "title": _plain("Source"),
-        "close": _plain("Close"),
+        "title": plain("Source"),
+        "close": plain("Close"),
         "blocks": blocks[: limits.VIEW_BLOCKS],
     }
 
@@ -132,7 +213,7 @@ def _quoted(text: str, start_line: int) -> list[Block]:
     blocks: list[Block] = []
     for first, last, part in parts:
         if len(parts) > 1:
-            blocks.append(_small(_lines(start_line + first, start_line + last)))
+            blocks.append(small(_lines(start_line + first, start_line + last)))
         quote = {"type": "rich_text_preformatted", "elements": [{"type": "text", "text": part or " "}]}
         blocks.append({"type": "rich_text", "elements": [quote]})
     return blocks
@@ -151,9 +232,15 @@ def _cut(text: str, most: int) -> list[tuple[int, int, str]]:
     return pieces
 
 
-def _source(source: Source, today: date) -> str:
-    reviewed = f", reviewed {_ago(today - source.reviewed)}" if source.reviewed else ""
-    return f"{short(clean(source.title), TITLE)}, {_lines(source.start_line, source.end_line)}{reviewed}"
+def _document(sources: Sequence[Source], today: date) -> str:
+    """Return one document of the sources line: its marks, title, lines in order, and age."""
+    first = sources[0]
+    marks = " ".join(f"[{source.id}]" for source in sources)
+    spans = list(dict.fromkeys((source.start_line, source.end_line) for source in sources))
+    word = "line" if len(spans) == 1 and spans[0][0] == spans[0][1] else "lines"
+    lines = ", ".join(str(start) if start == end else f"{start}-{end}" for start, end in sorted(spans))
+    reviewed = f", reviewed {_ago(today - first.reviewed)}" if first.reviewed else ""
+    return f"{marks} {short(clean(first.title), TITLE)}, {word} {lines}{reviewed}"
 
 
 def _lines(first: int, last: int) -> str:
@@ -177,16 +264,15 @@ def _span(seconds: float) -> str:
 
 
 def _source_buttons(done: Done) -> list[Block]:
-    shown = done.sources[:BUTTONS]
     return [
-        {
-            "type": "button",
-            "action_id": f"{SHOW_SOURCE}_{source.id}",
-            "text": _plain("Show source" if len(shown) == 1 else f"Show source {source.id}"),
-            "value": f"{done.answer_id}:{source.id}",
-        }
-        for source in shown
+        button(f"Source {source.id}", f"{SHOW_SOURCE}_{source.id}", f"{done.answer_id}:{source.id}")
+        for source in done.sources[:BUTTONS]
     ]
+
+
+def button(label: str, action: str, value: str) -> Block:
+    """Return a button; `value` comes back to us when it is pressed."""
+    return {"type": "button", "action_id": action, "text": plain(label), "value": value}
 
 
 def _thumbs(answer_id: str) -> Block:
@@ -194,20 +280,22 @@ def _thumbs(answer_id: str) -> Block:
     buttons = {
         "type": "feedback_buttons",
         "action_id": FEEDBACK,
-        "positive_button": {"text": _plain("Helpful"), "value": f"up:{answer_id}"},
-        "negative_button": {"text": _plain("Not helpful"), "value": f"down:{answer_id}"},
+        "positive_button": {"text": plain("Helpful"), "value": f"up:{answer_id}"},
+        "negative_button": {"text": plain("Not helpful"), "value": f"down:{answer_id}"},
     }
     return {"type": "context_actions", "elements": [buttons]}
 
 
-def _plain(text: str) -> Block:
+def plain(text: str) -> Block:
     """Return text in which Slack sees no mention, no link and no emoji."""
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def _plain_section(text: str) -> Block:
-    return {"type": "section", "text": _plain(text)}
+def plain_section(text: str) -> Block:
+    """Return a paragraph of such text."""
+    return {"type": "section", "text": plain(text)}
 
 
-def _small(text: str) -> Block:
-    return {"type": "context", "elements": [_plain(short(text, limits.CONTEXT_TEXT))]}
+def small(text: str) -> Block:
+    """Return a line of such text in small print."""
+    return {"type": "context", "elements": [plain(short(text, limits.CONTEXT_TEXT))]}

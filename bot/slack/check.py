@@ -1,22 +1,82 @@
-"""Is a bot token good? One call, for `copilot doctor`. Knows nothing of the running bot."""
+"""Is the app installed as it should be? One call, for `copilot doctor`. Knows nothing of the running bot."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import SlackRefused
+from bot.errors import BotError, SlackRefused
 from bot.slack.quiet import quiet_logger
+from bot.slack.templates import messages, mistakes, views
 
 CALL_S = 10
 """The longest to wait for Slack's answer."""
 
+NEEDED = frozenset(
+    {
+        "app_mentions:read",
+        "assistant:write",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "groups:read",
+        "im:history",
+        "users:read",
+    }
+)
+"""Scopes without which something that people see does not work."""
+
+DISPENSABLE: Mapping[str, str] = {
+    "channels:history": "threads of channels are not read, and un-tagged follow-ups, edits and deletions not heard",
+    "groups:history": "the same in private channels",
+    "usergroups:read": "documents for a user group are shown to nobody",
+}
+"""Scopes that may be left out, and what then is missing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """The app as Slack has it: the workspace's name, and the scopes that were granted."""
+
+    team: str
+    scopes: frozenset[str]
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Needed scopes that were not granted."""
+        return NEEDED - self.scopes
+
+    @property
+    def words(self) -> str:
+        """The workspace, and what the scopes that were left out cost."""
+        lost = [f"without {scope}: {what}" for scope, what in DISPENSABLE.items() if scope not in self.scopes]
+        more = self.scopes - NEEDED - frozenset(DISPENSABLE)
+        if more:
+            lost.append(f"with {', '.join(sorted(more))}, which it does not use")
+        return "; ".join([self.team, *lost])
+
 
 async def team_of(token: str, api_url: str) -> str:
-    """Return the name of the workspace that the token is for.
+    """Return the workspace that the token is for, in words with what its scopes leave out.
 
-    Raises SlackRefused with what to do when Slack refuses the token or cannot be reached.
+    Raises SlackRefused with what to do when Slack refuses the token, it lacks a scope, or Slack cannot be reached.
+    """
+    app = await installed(token, api_url)
+    if app.missing:
+        names = ", ".join(sorted(app.missing))
+        raise SlackRefused(
+            "missing_scope", f"The Slack app lacks {names}: install it again from deploy/slack-manifest.json."
+        )
+    return app.words
+
+
+async def installed(token: str, api_url: str) -> Installed:
+    """Return the app as Slack has it; the scopes are in a header of every answer.
+
+    https://docs.slack.dev/authentication/installing-with-oauth#scopes. Raises SlackRefused.
     """
     client = AsyncWebClient(token, base_url=api_url, timeout=CALL_S, retry_handlers=[], logger=quiet_logger())
     if urlsplit(api_url).hostname in {"127.0.0.1", "::1", "localhost"}:
@@ -30,4 +90,12 @@ async def team_of(token: str, api_url: str) -> str:
         ) from error
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise SlackRefused("unreachable", f"{api_url} does not answer: check the network and SLACK_API_URL.") from error
-    return str(answer.get("team", "unknown"))
+    scopes = answer.headers.get("x-oauth-scopes", "")
+    return Installed(str(answer.get("team", "unknown")), frozenset(filter(None, map(str.strip, scopes.split(",")))))
+
+
+def all_fit() -> str:
+    """Return how many messages and views keep Slack's limits. Raises BotError naming those that do not."""
+    if found := mistakes():
+        raise BotError(f"Slack would refuse some of our messages: {'; '.join(found[:5])}. This is a bug of copilot.")
+    return f"{len([*messages(), *views()])} messages and views, at their longest, within Slack's limits"

@@ -4,26 +4,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from bot.journal.inbox import Arrival, Event
-from bot.slack.mentions import html_unescaped
+from bot.slack.mentions import CATCH_UP, html_unescaped
 
 COMMAND = "/copilot"
 
-VERBS = ("ask", "help")
+KINDS: Mapping[str, str] = {
+    "ask": "private",
+    "similar": "similar",
+    "runbook": "runbook",
+    "catchup": CATCH_UP,
+    "status": "status",
+}
+"""The kind of event behind each word; `help` is answered at once and is none."""
+
+VERBS = (*KINDS, "help")
 """What may follow the command; the manifest's usage hint lists the same."""
+
+ALONE = frozenset({"catchup", "status"})
+"""Words that need no others after them."""
 
 
 def arrival(body: Mapping[str, Any]) -> Arrival | None:
-    """Return the question in a slash command's body; None when help is the answer.
+    """Return what a slash command's body asks for; None when help is the answer.
 
     Slack never delivers a command twice; its `trigger_id` names it all the same.
     https://docs.slack.dev/interactivity/implementing-slash-commands
     """
     verb, _, rest = str(body.get("text") or "").strip().partition(" ")
-    text = html_unescaped(rest).strip()
-    if verb.lower() != "ask" or not text:
+    kind, text = KINDS.get(verb.lower()), html_unescaped(rest).strip()
+    if kind is None or not (text or verb.lower() in ALONE):
         return None
     asked = Event(
-        kind="private",
+        kind=kind,
         user=str(body["user_id"]),
         channel=str(body["channel_id"]),
         text=text,

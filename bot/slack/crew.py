@@ -1,7 +1,7 @@
 """Tasks in the background, none of them forgotten; and a fair share of the work for everybody who asks."""
 
 import asyncio
-from collections import OrderedDict, deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
@@ -52,12 +52,17 @@ Job = Callable[[Callable[[], None]], Awaitable[None]]
 
 
 class Desk:
-    """Works for several people at once, each in turn: who asks much waits for himself, not for others."""
+    """Works for several people at once, each in turn: who asks much waits for himself, not for others.
+
+    Nobody has all the places: one is left for whoever comes next.
+    """
 
     def __init__(self, crew: Crew, places: int) -> None:
         self._crew = crew
         self._free = places
         self._places = places
+        self._each = max(places - 1, 1)
+        self._has: Counter[str] = Counter()
         self._queues: OrderedDict[str, deque[tuple[str, Job]]] = OrderedDict()
 
     @property
@@ -80,21 +85,27 @@ class Desk:
         self._queues.clear()
 
     def _begin(self) -> None:
-        while self._free and self._queues:
-            person, queue = self._queues.popitem(last=False)
+        while self._free and (person := self._next()) is not None:
+            queue = self._queues.pop(person)
             name, job = queue.popleft()
             if queue:
                 self._queues[person] = queue
             self._free -= 1
-            self._crew.start(self._run(job), name=name)
+            self._has[person] += 1
+            self._crew.start(self._run(person, job), name=name)
 
-    async def _run(self, job: Job) -> None:
+    def _next(self) -> str | None:
+        return next((person for person in self._queues if self._has[person] < self._each), None)
+
+    async def _run(self, person: str, job: Job) -> None:
         left = [False]
 
         def leave() -> None:
             if not left[0]:
                 left[0] = True
                 self._free += 1
+                self._has[person] -= 1
+                self._has += Counter()  # who has none is forgotten
                 self._begin()
 
         try:

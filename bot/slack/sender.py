@@ -11,8 +11,9 @@ from weakref import WeakValueDictionary
 import structlog
 
 from bot.errors import BotError, SlackRefused
-from bot.journal.outbox import SENDERS, Outbox, Posting
-from bot.slack.calls import Away, Busy, Calls, Unsure
+from bot.journal.notices import OWNER
+from bot.journal.outbox import BEAT_S, SENDERS, Outbox, Posting
+from bot.slack.calls import LOCKED_OUT, Away, Busy, Calls, Unsure
 from bot.slack.crew import Crew
 from bot.slack.history import History, marked
 from bot.slack.pace import Pacer, Sleep
@@ -32,8 +33,30 @@ REPEATED = "_possibly repeated_"
 QUIET: Mapping[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 """On every post: a preview fetched by Slack would carry data out without a click."""
 
+LOCKED_OUT_S = 3600.0
+"""Pause between two tries to tell the owner that nothing we say arrives."""
+
+Died = Callable[[Posting, SlackRefused], Awaitable[None]]
+"""Hears of a post that Slack will never take, after that is written down."""
+
 Post = Callable[[Posting], Awaitable[str | None]]
 """Makes Slack show an intent; returns the message's ts, None where Slack gives none."""
+
+
+class Insistent:
+    """Calls for what must be known: each is made until Slack answers it. Only for calls that change nothing."""
+
+    def __init__(self, sender: "Sender", calls: Calls) -> None:
+        self._sender = sender
+        self._calls = calls
+
+    async def call(self, method: str, **arguments: object) -> Mapping[str, Any]:
+        """Return Slack's answer. Raises SlackRefused."""
+        return await self._sender.insist(method, **arguments)
+
+    async def respond(self, url: str, body: Mapping[str, Any]) -> None:
+        """Post to a `response_url`, once."""
+        await self._calls.respond(url, body)
 
 
 class Lost(BotError):
@@ -55,8 +78,10 @@ class Sender:
         clock: Clock,
         sleep: Sleep,
         rng: Random,
+        died: Died,
         settle_s: float = SETTLE_S,
     ) -> None:
+        self._died = died
         self._calls = calls
         self._outbox = outbox
         self._history = history
@@ -77,7 +102,7 @@ class Sender:
         for posting in await self._outbox.in_flight():
             if posting.intent.kind in SENDERS:
                 self._left[posting.intent.channel].append(posting.key)
-        for channel in {*self._left, *await self._outbox.channels()}:
+        for channel in dict.fromkeys([*self._left, *await self._outbox.channels()]):
             self.wake(channel)
 
     def wake(self, channel: str) -> None:
@@ -88,8 +113,10 @@ class Sender:
             self._lanes[channel] = self._crew.start(self._lane(channel), name=f"lane {channel}")
 
     async def sweep(self) -> None:
-        """Wake every channel for which something waits, should its lane have failed."""
-        for channel in await self._outbox.channels():
+        """Wake every channel for which something waits, should its lane have failed or its replica be dead."""
+        for posting in await self._outbox.abandoned():
+            self._left[posting.intent.channel].append(posting.key)
+        for channel in dict.fromkeys([*self._left, *await self._outbox.channels()]):
             self.wake(channel)
 
     async def place(self, key: str, post: Post) -> str | None:
@@ -105,7 +132,7 @@ class Sender:
                 return posting.ts
             if posting.state == "sending":
                 await self._look(posting)
-            elif posting.state == "new" or (posting.intent.repeat and not posting.repeated):
+            elif posting.state == "new" or posting.repeatable:
                 placed, ts = await self._try(posting, post)
                 if placed:
                     return ts
@@ -158,7 +185,13 @@ class Sender:
         return False, None
 
     async def _look(self, posting: Posting) -> None:
-        """Find out what became of a try: record the message, or that there is none, or that nobody can tell."""
+        """Find out what became of a try: record the message, or that there is none, or that nobody can tell.
+
+        While another replica is at it, wait until that is done or dead.
+        """
+        if posting.lease_until is not None and not await self._outbox.take_over(posting.key):
+            await self._sleep(max(BEAT_S, posting.lease_until - self._clock()))
+            return
         if posting.intent.kind in ("ephemeral", "private"):
             await self._outbox.unknown(posting.key, "cannot be looked up")
             return
@@ -198,11 +231,11 @@ class Sender:
         return min(first * 2.0 ** min(attempt - 1, 16), longest) * self._rng.uniform(0.5, 1.0)
 
     async def _lane(self, channel: str) -> None:
-        left = self._left[channel]
-        while left:
-            await self._post(await self._known(left.popleft()))
         while channel in self._woken:
             self._woken.discard(channel)
+            while self._left.get(channel):
+                await self._post(await self._known(self._left[channel].popleft()))
+            self._left.pop(channel, None)
             while (at := await self._outbox.due_at(channel)) is not None:
                 await self._sleep(max(0.0, at - self._clock()))
                 due = await self._outbox.due(channel)
@@ -215,8 +248,12 @@ class Sender:
             await self.place(posting.key, self._show)
         except SlackRefused as refused:
             self._fault(f"slack_{refused.code}")
+            if refused.code in LOCKED_OUT and posting.key.startswith(OWNER):
+                await self._outbox.retry_at(posting.key, self._clock() + LOCKED_OUT_S, refused.code)
+                return
             log.warning("slack.dead", key=posting.key, channel=posting.intent.channel, code=refused.code)
             await self._outbox.dead(posting.key, refused.code)
+            await self._died(posting, refused)
         except Lost:
             log.warning("slack.lost", key=posting.key)
         else:

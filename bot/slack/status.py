@@ -36,6 +36,11 @@ class Status:
         if self._running:
             self._say("")
 
+    def clear(self) -> None:
+        """Show nothing more, where no answer will clear it."""
+        self._hushed = True
+        self._say("")
+
     def _say(self, text: str) -> None:
         self._next = text
         if not self._running:

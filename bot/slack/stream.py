@@ -45,6 +45,9 @@ TOO_MUCH = frozenset(
 )
 """Refusals of the content: the same in plain text may pass."""
 
+STILL_STREAMS = "streaming_state_conflict"
+"""Refusal of an update while the message streams."""
+
 STOPPED = "_Stopped. Ask again for the whole answer._"
 STOPPED_CODES = frozenset({"stopped_by_user", "message_stopped_by_user"})
 REPLACED = "_This part was written again above._"
@@ -259,12 +262,17 @@ class Message:
     async def _update(self, blocks: Sequence[Block]) -> None:
         """Write the whole message again; in plain text if Slack refuses it otherwise."""
         where = {"channel": self._place.channel, "ts": self.ts, "metadata": marked(self._key)}
+        content = told(self._whole, blocks)
         try:
-            await self._pen.sender.insist("chat.update", **where, **told(self._whole, blocks))
+            await self._pen.sender.insist("chat.update", **where, **content)
         except SlackRefused as refused:
-            if refused.code not in TOO_MUCH:
+            if refused.code == STILL_STREAMS:  # the end of the stream was refused, and may not be now
+                await self._end_stream(self.ts)
+            elif refused.code in TOO_MUCH:
+                content = {"text": fallback(self._whole, PLAIN_TEXT), "blocks": []}
+            else:
                 raise
-            await self._pen.sender.insist("chat.update", **where, text=fallback(self._whole, PLAIN_TEXT), blocks=[])
+            await self._pen.sender.insist("chat.update", **where, **content)
         self._next_at = self._pen.clock() + UPDATE_EVERY_S
 
     @property
@@ -370,8 +378,10 @@ class Thread:
             if part.ts is None:
                 await self._pen.outbox.dead(part.key, "superseded")
                 continue
-            where = {"channel": self._place.channel, "ts": part.ts, "metadata": marked(part.key)}
-            await self._pen.sender.insist("chat.update", **where, **told(REPLACED))
+            where = {"channel": self._place.channel, "ts": part.ts}
+            with suppress(SlackRefused):  # unless the earlier try died while it streamed
+                await self._pen.sender.insist("chat.stopStream", **where)
+            await self._pen.sender.insist("chat.update", **where, metadata=marked(part.key), **told(REPLACED))
             await self._pen.outbox.sent(part.key)
 
 

@@ -14,10 +14,11 @@ from bot.workspace.errors import Refused
 from bot.workspace.responses import Place, Responses
 from bot.workspace.seed import Channel
 from bot.workspace.sockets import Sockets
-from bot.workspace.state import Payload, State
+from bot.workspace.state import Payload, State, is_reply
 from bot.workspace.views import Triggers, Views
 
 MENTION = re.compile(r"(?<![\w@])@([\w.-]*\w)")
+CHANNEL = re.compile(r"(?<![\w&#])#([\w-]*\w)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +54,18 @@ class Gestures:
     # Messages
 
     def typed(self, text: str) -> str:
-        """Return what Slack makes of typed text: `&`, `<`, `>` escaped, `@name` a mention."""
+        """Return what Slack makes of typed text: `&`, `<`, `>` escaped, `@name` a mention, `#name` a channel."""
         ids = {user.name: user.id for user in self._state.users.values()}
+        channels = {each.name: each.id for each in self._state.channels.values() if each.direct is None}
         escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
 
         def mention(match: re.Match[str]) -> str:
             return f"<@{ids[match[1]]}>" if match[1] in ids else match[0]
 
-        return MENTION.sub(mention, escaped)
+        def channel(match: re.Match[str]) -> str:
+            return f"<#{channels[match[1]]}|{match[1]}>" if match[1] in channels else match[0]
+
+        return CHANNEL.sub(channel, MENTION.sub(mention, escaped))
 
     def say(self, channel_id: str, text: str, user: str, thread_ts: str | None = None, times: int = 1) -> Payload:
         """Post `text` (as Slack stores it) and tell the app, each event `times` times under one event_id."""
@@ -81,6 +86,31 @@ class Gestures:
         """Tell the app of its own post: Slack does, and apps must ignore it."""
         channel = self._state.channel(channel_id)
         self._sockets.emit(self.event(_message_event(channel, message)))
+
+    def edit(self, channel_id: str, ts: str, text: str, user: str) -> Payload:
+        """Change the text of one's own message, and tell the app. Raises Refused."""
+        channel, before = self._own(channel_id, ts, user, "cant_update_message")
+        newer = before | {"text": text, "blocks": self._blocks(text)}
+        newer["edited"] = {"user": user, "ts": self._state.next_ts()}
+        self._state.put(channel.id, newer)
+        self._tell_changed(channel, before, newer)
+        return newer
+
+    def delete(self, channel_id: str, ts: str, user: str) -> None:
+        """Delete one's own message, and tell the app. With replies it leaves a tombstone, as in Slack. Raises Refused.
+
+        https://docs.slack.dev/reference/events/message/message_deleted, .../message_changed
+        """
+        channel, before = self._own(channel_id, ts, user, "cant_delete_message")
+        if len(self._state.thread(channel.id, self._state.root_ts(channel.id, ts))) > 1 and not is_reply(before):
+            stone = {"type": "message", "subtype": "tombstone", "user": "USLACKBOT", "hidden": True}
+            newer = stone | {"text": "This message was deleted.", "ts": ts, "thread_ts": ts}
+            self._state.put(channel.id, newer)
+            self._tell_changed(channel, before, newer)
+            return
+        self._state.remove(channel.id, ts)
+        gone = {"subtype": "message_deleted", "deleted_ts": ts, "previous_message": before}
+        self._tell_hidden(channel, gone)
 
     def open_home(self, user: str, tab: str) -> None:
         """Open the app's direct message (`tab` is `messages`) or its home tab (`home`)."""
@@ -120,6 +150,23 @@ class Gestures:
         ack = await self._sockets.ask("slash_commands", about | where | who | what | url)
         if ack and (ack.get("text") or ack.get("blocks")):
             self._responses.show(Place(channel.id, user, None, None, 0.0), Arguments(ack))
+
+    async def shortcut(self, channel_id: str, ts: str, callback_id: str, user: str) -> None:
+        """Choose a shortcut in the menu of a message. Raises NoAnswer, or Refused if there is no such message.
+
+        https://docs.slack.dev/reference/interaction-payloads/shortcuts-interaction-payload
+        """
+        channel = self._state.channel(channel_id)
+        message = self._state.message(channel.id, ts)
+        payload = self._interaction("message_action", user) | {
+            "callback_id": callback_id,
+            "action_ts": self._state.next_ts(),
+            "message_ts": ts,
+            "message": message,
+            "channel": {"id": channel.id, "name": "directmessage" if channel.direct else channel.name},
+            "response_url": self._responses.issue(channel.id, user, message),
+        }
+        await self._sockets.ask("interactive", payload)
 
     async def press(self, channel_id: str, ts: str, click: Click, user: str) -> None:
         """Click an element of a message. Raises NoAnswer, or Refused if there is no such message."""
@@ -187,8 +234,26 @@ class Gestures:
             payload = self._interaction("view_closed", user) | {"view": view, "is_cleared": False}
             await self._sockets.ask("interactive", payload)
 
-    def _message(self, text: str, user: str) -> Payload:
+    def _own(self, channel_id: str, ts: str, user: str, code: str) -> tuple[Channel, Payload]:
+        channel = self._state.channel(channel_id)
+        message = self._state.message(channel.id, ts)
+        if message.get("user") != user or "bot_id" in message:
+            raise Refused(code)
+        return channel, message
+
+    def _tell_changed(self, channel: Channel, before: Payload, after: Payload) -> None:
+        self._tell_hidden(channel, {"subtype": "message_changed", "message": after, "previous_message": before})
+
+    def _tell_hidden(self, channel: Channel, about: Payload) -> None:
+        if self._state.seed.bot.id in channel.members:
+            event = {"type": "message", "hidden": True, "ts": self._state.next_ts()} | about
+            self._sockets.emit(self.event(_message_event(channel, event)))
+
+    def _blocks(self, text: str) -> list[Payload]:
         section = {"type": "rich_text_section", "elements": _rich(text)}
+        return [{"type": "rich_text", "block_id": self._new_id()[:5], "elements": [section]}]
+
+    def _message(self, text: str, user: str) -> Payload:
         return {
             "type": "message",
             "user": user,
@@ -196,7 +261,7 @@ class Gestures:
             "ts": self._state.next_ts(),
             "team": self._state.seed.team_id,
             "client_msg_id": self._new_id(),
-            "blocks": [{"type": "rich_text", "block_id": self._new_id()[:5], "elements": [section]}],
+            "blocks": self._blocks(text),
         }
 
     def _heard(self, channel: Channel, message: Payload) -> list[Payload]:
@@ -245,9 +310,11 @@ def _elements(blocks: list[Any], block_id: str) -> list[Payload]:
 def _rich(text: str) -> list[Payload]:
     """Return stored text as rich text: mentions apart, entities resolved."""
     elements: list[Payload] = []
-    for part in re.split(r"(<@\w+>)", text):
+    for part in re.split(r"(<@\w+>|<#\w+\|[^>]*>)", text):
         if part.startswith("<@") and part.endswith(">"):
             elements.append({"type": "user", "user_id": part[2:-1]})
+        elif part.startswith("<#") and part.endswith(">"):
+            elements.append({"type": "channel", "channel_id": part[2:].partition("|")[0]})
         elif part:
             plain = part.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
             elements.append({"type": "text", "text": plain})

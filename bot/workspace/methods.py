@@ -39,6 +39,7 @@ def methods(
         "chat.postEphemeral": chat.post_ephemeral,
         "chat.update": chat.update,
         "chat.delete": chat.delete,
+        "chat.getPermalink": small.permalink,
         "chat.startStream": streams.start,
         "chat.appendStream": streams.append,
         "chat.stopStream": streams.stop,
@@ -67,7 +68,10 @@ class WebApi:
         tokens: Tokens,
         rate: Rate,
         clock: Callable[[], float],
+        *,
+        scopes: tuple[str, ...] = (),
     ) -> None:
+        self._scopes = scopes
         self._known = known | {CONNECT: connect}
         self._tokens = tokens
         self._rate = rate
@@ -83,7 +87,7 @@ class WebApi:
             wait_s = self._rate.wait_s(name, args.maybe("channel"), self._clock())
             if wait_s > 0:
                 return _too_early(wait_s)
-            return web.json_response({"ok": True} | method(args))
+            return web.json_response({"ok": True} | method(args), headers={"x-oauth-scopes": ",".join(self._scopes)})
         except Refused as refused:
             return web.json_response(_refusal(refused))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from http import HTTPStatus
@@ -46,6 +47,9 @@ class Page:
             "submit": self._submit,
             "close": self._close,
             "home": self._home,
+            "edit": self._edit,
+            "delete": self._delete,
+            "shortcut": self._shortcut,
         }
 
     def routes(self) -> list[web.RouteDef]:
@@ -53,6 +57,7 @@ class Page:
         return [
             web.get("/", self._index, allow_head=False),  # a link preview must not use the token up
             web.get("/static/{name}", self._static),
+            web.get("/archives/{channel}/{place}", self._archive),
             web.get("/page/events", self._events),
             web.post("/page/{gesture}", self._gesture),
         ]
@@ -72,6 +77,13 @@ class Page:
 
     async def _static(self, request: web.Request) -> web.Response:
         return _file(request.match_info["name"])
+
+    async def _archive(self, request: web.Request) -> web.Response:
+        """Lead from a message's permalink to its channel or thread on the page."""
+        channel, thread = request.match_info["channel"], request.query.get("thread_ts", "")
+        if channel not in self._state.channels or not re.fullmatch(r"(?:\d+\.\d+)?", thread):
+            raise web.HTTPNotFound(text="No such message.")
+        return web.Response(status=HTTPStatus.FOUND, headers={"Location": f"/#{channel}" + (thread and f"/{thread}")})
 
     # Live
 
@@ -126,6 +138,8 @@ class Page:
                 for channel, thread, status in self._state.statuses()
             ],
             "examples": seed.examples,
+            "shortcuts": [asdict(shortcut) for shortcut in seed.shortcuts],
+            "commands": [asdict(command) for command in seed.commands],
             "prompts": self._state.prompts,
             "views": self._views.stack,
             "app": {"connected": self._sockets.connected > 0, "waiting": self._sockets.waiting},
@@ -182,6 +196,19 @@ class Page:
 
     async def _close(self, args: Arguments) -> Payload:
         await self._gestures.close(args.text("view_id"), self._you)
+        return {}
+
+    async def _edit(self, args: Arguments) -> Payload:
+        text = self._gestures.typed(args.text("text"))
+        self._gestures.edit(args.text("channel"), args.text("ts"), text, self._you)
+        return {}
+
+    async def _delete(self, args: Arguments) -> Payload:
+        self._gestures.delete(args.text("channel"), args.text("ts"), self._you)
+        return {}
+
+    async def _shortcut(self, args: Arguments) -> Payload:
+        await self._gestures.shortcut(args.text("channel"), args.text("ts"), args.text("callback_id"), self._you)
         return {}
 
     async def _home(self, args: Arguments) -> Payload:

@@ -6,7 +6,7 @@ from bot import limits
 from bot.workspace.arguments import Arguments
 from bot.workspace.errors import Refused
 from bot.workspace.seed import Channel
-from bot.workspace.state import Payload, State
+from bot.workspace.state import Payload, State, is_reply
 
 PAGE = 100
 PAGE_MOST = 999
@@ -75,7 +75,9 @@ class Small:
         return {
             "user": {
                 "id": user.id,
-                "team_id": self._state.seed.team_id,
+                "team_id": user.team_id or self._state.seed.team_id,
+                "is_restricted": user.is_guest,
+                "is_ultra_restricted": False,
                 "name": user.name,
                 "real_name": user.real_name,
                 "deleted": False,
@@ -85,6 +87,14 @@ class Small:
                 "profile": profile,
             }
         }
+
+    def permalink(self, args: Arguments) -> Payload:
+        """`chat.getPermalink`."""
+        channel = self._state.joined(args.text("channel")).id
+        message = self._state.message(channel, args.text("message_ts"))
+        link = f"{self._url()}archives/{channel}/p{message['ts'].replace('.', '')}"
+        thread = f"?thread_ts={message['thread_ts']}&cid={channel}" if is_reply(message) else ""
+        return {"channel": channel, "permalink": link + thread}
 
     def add_reaction(self, args: Arguments) -> Payload:
         """`reactions.add`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A member. `tz` is an IANA name, `tz_offset_s` seconds east of UTC."""
+    """A member. `tz` is an IANA name, `tz_offset_s` seconds east of UTC; `team_id` is of another workspace, if so."""
 
     id: str
     name: str
@@ -13,6 +13,8 @@ class User:
     is_bot: bool = False
     tz: str = "Etc/UTC"
     tz_offset_s: int = 0
+    is_guest: bool = False
+    team_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +26,22 @@ class Channel:
     members: frozenset[str]
     purpose: str = ""
     direct: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shortcut:
+    """An entry of the app in the menu of every message."""
+
+    name: str
+    callback_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A way to use the app that the message box completes: what to insert, and what it does."""
+
+    insert: str
+    note: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +58,9 @@ class Seed:
     others: tuple[User, ...]
     channels: tuple[Channel, ...]
     examples: tuple[str, ...] = ()
+    shortcuts: tuple[Shortcut, ...] = ()
+    commands: tuple[Command, ...] = ()
+    scopes: tuple[str, ...] = ()
 
     @property
     def users(self) -> dict[str, User]:
@@ -67,6 +88,28 @@ LARKFIELD = Seed(
         "Checkout returns 502s, what do I check first?",
         "Postgres is out of connections, how do I free some?",
         "Have we seen payment timeouts before?",
+    ),
+    scopes=(
+        "app_mentions:read",
+        "assistant:write",
+        "channels:history",
+        "channels:read",
+        "chat:write",
+        "commands",
+        "groups:history",
+        "groups:read",
+        "im:history",
+        "users:read",
+        "usergroups:read",
+    ),
+    shortcuts=(Shortcut("Ask about this", "ask_about_this"),),
+    commands=(
+        Command("/copilot ask ", "answer only to me"),
+        Command("/copilot similar ", "past incidents that look alike"),
+        Command("/copilot runbook ", "a runbook's first steps"),
+        Command("/copilot catchup", "what was said here since I last wrote"),
+        Command("/copilot status", "is it well?"),
+        Command("/copilot help", "what it can do"),
     ),
 )
 """The workspace that `copilot run` opens when no Slack is configured."""

@@ -161,7 +161,7 @@ class Workspace:
         self.gestures = Gestures(state, sockets, views, triggers, responses, new_id=self._new_id)
         page = Page(state, views, sockets, self.gestures, self._guard)
         known = methods(chat, Streams(state, chat), Conversations(state), Small(state, self._base), views)
-        api = WebApi(known, self._connect, self._tokens, self._rate, self._clock)
+        api = WebApi(known, self._connect, self._tokens, self._rate, self._clock, scopes=self._seed.scopes)
 
         app = web.Application(middlewares=[*self._middlewares, self._guard.check], client_max_size=BODY_BYTES)
         app.add_routes(page.routes())

@@ -70,6 +70,31 @@ def begins_in_code(text: str, line: int) -> bool:
     return bool(fence)
 
 
+class Unit(NamedTuple):
+    """A step or paragraph: whole lines, both ends included, counted as in the document."""
+
+    start_line: int
+    end_line: int
+    text: str
+
+
+def units_of(text: str, first_line: int, *, in_code: bool = False) -> list[Unit]:
+    """Return the steps and paragraphs of a chunk in order: every line that is not blank is in exactly one.
+
+    `first_line` is the line of the document on which `text` begins, `in_code` whether a code block is open there.
+    """
+    lines = text.split("\n")
+    shift = int(in_code)
+    blocks = [token.map for token in _parse("\n".join(["```"] * shift + lines)) if token.map and _is_block(token)]
+    starts = sorted({max(start - shift, 0) for start, _ in blocks} | {0})
+    units = []
+    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+        last = _trimmed(lines, start, end)
+        if any(line.strip() for line in lines[start:last]):
+            units.append(Unit(first_line + start, first_line + last - 1, "\n".join(lines[start:last])))
+    return units
+
+
 def embedded_text(title: str, heading: str, text: str) -> str:
     """Return what the embedder reads for a chunk: its breadcrumb, then its lines."""
     return f"{title} > {heading}\n{text}" if heading else f"{title}\n{text}"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from difflib import get_close_matches
 from typing import Any, cast
 
 import yaml
@@ -13,7 +14,13 @@ MOST_CHARS = 8_000
 
 SEVERITIES = ("low", "medium", "high", "critical")
 FIELDS = ("title", "kind", "service", "severity", "owner", "audience", "reviewed")
+AUDIENCE = "audience"
+MISSPELT = 0.85
+"""How alike a field must be to `audience` to close the document: `audiences` and `audiance` are, `reviewer` is not."""
+
 _FIELD_LINE = re.compile(rf"^({'|'.join(FIELDS)})[ \t]*:", re.MULTILINE | re.IGNORECASE)
+_AUDIENCE_LINE = re.compile(rf"^[\"']?{AUDIENCE}[\"']?[ \t]*[:=]", re.MULTILINE | re.IGNORECASE)
+"""As YAML or TOML would say it, in front matter that stands too low or is of another kind: it closes the document."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +51,12 @@ class _Plain(yaml.SafeLoader):
         for first, rules in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
 
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002 - its
+        names = [str(key.value).strip().lower() for key, _ in node.value]
+        if names.count(AUDIENCE) > 1:  # YAML takes the last, which may be the wider one
+            raise yaml.YAMLError("audience is said twice")
+        return super().construct_mapping(node, deep)
+
     def compose_node(self, parent: Any, index: Any) -> Any:  # noqa: ANN401 - PyYAML's own signature
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not allowed")
@@ -63,21 +76,22 @@ def front_of(text: str) -> Front:
         return Front(lines)
     if not isinstance(fields, Mapping):
         return Front(lines, private=_may_be_private(block), problems=("front matter is not a list of `name: value`",))
-    return _judged(lines, {str(name).lower(): value for name, value in fields.items()})
+    return _judged(lines, {str(name).strip().lower(): value for name, value in fields.items()})
 
 
 def _unclosed(text: str) -> Front:
     """Return what to think of a text without front matter, or with one that never ends."""
-    if not text.startswith("---") or not _FIELD_LINE.search(text[:MOST_CHARS]):
-        return Front()
-    private = any(name.lower() == "audience" for name in _FIELD_LINE.findall(text))
+    top = text[:MOST_CHARS].lstrip()
+    if not text.startswith("---") or not _FIELD_LINE.search(top):
+        return Front(private=top.startswith(("---", "+++")) and _AUDIENCE_LINE.search(top) is not None)
+    private = any(name.lower() == AUDIENCE for name in _FIELD_LINE.findall(text))
     problem = f"front matter does not end: close it with --- within {MOST_CHARS:,} characters"
     return Front(private=private, problems=(problem,))
 
 
 def _may_be_private(block: str) -> bool:
     """Whether front matter that cannot be read may have named an audience; then nobody may read the document."""
-    return "audience" in block.lower()
+    return AUDIENCE in block.lower()
 
 
 def _block(text: str) -> tuple[str | None, int]:
@@ -91,7 +105,8 @@ def _block(text: str) -> tuple[str | None, int]:
 
 
 def _judged(lines: int, fields: Mapping[Any, Any]) -> Front:
-    problems: list[str] = []
+    misspelt = [] if AUDIENCE in fields else get_close_matches(AUDIENCE, fields, n=1, cutoff=MISSPELT)
+    problems = [f"front matter: did you mean audience by {name}?" for name in misspelt]
 
     def taken(name: str, reader: Callable[[Any], Any], expected: str) -> Any:  # noqa: ANN401 - each field its own type
         value = fields.get(name)
@@ -102,7 +117,9 @@ def _judged(lines: int, fields: Mapping[Any, Any]) -> Front:
             problems.append(f"front matter: {name} must be {expected}")
         return result
 
-    audience = taken("audience", _names, "`everyone` or a list of names")
+    audience = taken(AUDIENCE, _names, "`everyone` or a list of names")
+    if AUDIENCE in fields and fields[AUDIENCE] is None:
+        problems.append("front matter: audience says nothing: put a name that begins with # in quotes")
     return Front(
         lines=lines,
         title=taken("title", _line, "one line of text"),
@@ -113,7 +130,7 @@ def _judged(lines: int, fields: Mapping[Any, Any]) -> Front:
         severity=taken("severity", lambda value: value if value in SEVERITIES else None, ", ".join(SEVERITIES)),
         owner=taken("owner", _line, "one name"),
         audience=audience,
-        private=fields.get("audience") is not None and audience is None,
+        private=(AUDIENCE in fields and audience is None) or bool(misspelt),
         reviewed=taken("reviewed", _day, "a day such as 2026-11-20"),
         problems=tuple(problems),
     )

@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import cast
 
+from ingest.documents.audience import NO_RULES, NotUnderstood, Rules
 from ingest.documents.front import Front, front_of
 from ingest.documents.source import Original
 from ingest.redact import redact
-from ingest.types import EVERYONE, Document, Kind
+from ingest.types import Document, Kind
 
 _HEADING_1 = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
 _FENCED = re.compile(r"^ {0,3}(`{3,}|~{3,}).*?(?:^ {0,3}\1|\Z)", re.MULTILINE | re.DOTALL)
@@ -26,10 +27,11 @@ class Read:
     left_out: str | None
 
 
-def read(root: str, original: Original) -> Read:
-    """Return the document that `original` is, without its secrets."""
+def read(root: str, original: Original, rules: Rules = NO_RULES) -> Read:
+    """Return the document that `original` is, without its secrets; `rules` say who may read what."""
     front = front_of(original.text)
     path = f"{root}/{original.relative}"
+    audience, left_out = _audience(front, path, rules)
     text = redact(original.text)
     document = Document(
         id=path,
@@ -41,18 +43,21 @@ def read(root: str, original: Original) -> Read:
         services=front.services,
         severity=front.severity,
         owner=front.owner,
-        audience=front.audience or EVERYONE,
+        audience=audience,
         reviewed=front.reviewed,
     )
-    return Read(document, front.problems, _left_out(front, document))
+    return Read(document, front.problems, left_out)
 
 
-def _left_out(front: Front, document: Document) -> str | None:
+def _audience(front: Front, path: str, rules: Rules) -> tuple[tuple[str, ...], str | None]:
+    """Return who may read a document, and why nobody may, if so."""
     if front.private:
-        return "left out: its audience cannot be understood, so nobody may read it"
-    if document.audience != EVERYONE:
-        return f"left out: its audience is {', '.join(document.audience)}, and only `everyone` is served so far"
-    return None
+        return (), "left out: its audience cannot be understood, so nobody may read it"
+    try:
+        return rules.ids(front.audience or rules.of_folder(path)), None
+    except NotUnderstood as error:
+        source = "its audience" if front.audience else "its audience in documents.audience"
+        return (), f"left out: {source} {error}, so nobody may read it"
 
 
 def _kind(front: Front, path: str) -> Kind:

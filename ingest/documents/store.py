@@ -260,6 +260,16 @@ class Library:
             text = await connection.scalar(select(documents_table.c.text).where(documents_table.c.id == path))
         return None if text is None else "\n".join(text.split("\n")[max(start_line, 1) - 1 : end_line])
 
+    async def audiences(self, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        """Return who may read each of these documents now, by path; one that is gone is not in it."""
+        found: dict[str, tuple[str, ...]] = {}
+        columns = (documents_table.c.id, documents_table.c.audience)
+        async with self.database.read() as connection:
+            for part in _parts(sorted(set(paths))):
+                rows = await connection.execute(select(*columns).where(documents_table.c.id.in_(part)))
+                found |= {row.id: tuple(json.loads(row.audience)) for row in rows}
+        return found
+
     async def _write_one(self, connection: AsyncConnection, stored: Stored) -> None:
         values = _values(stored)
         await connection.execute(

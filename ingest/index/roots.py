@@ -69,20 +69,23 @@ async def forget(library: Library, name: str) -> int:
 
 async def _wanted(library: Library, request: Request, report: Report) -> list[Root]:
     remembered = await library.roots()
-    if request.given:
-        return _named(remembered, request.given, request.excludes, "given")
     own = [root for root in remembered if root.origin != "example"]
-    roots = _named(own, request.configured, request.configured_excludes, "configured")
-    roots += [root for root in own if root.name not in {each.name for each in roots}]
-    if roots:
-        await _leave_examples(library, remembered, report)
-        return roots
-    return _named(remembered, (request.example,), (), "example") if request.example else []
+    if request.given:
+        roots = _named(own, request.given, request.excludes, "given")
+    else:
+        roots = _named(own, request.configured, request.configured_excludes, "configured")
+        roots += [root for root in own if root.name not in {each.name for each in roots}]
+    if not roots:
+        return _named(remembered, (request.example,), (), "example") if request.example else []
+    await _leave_examples(library, remembered, roots, report)
+    return roots
 
 
-async def _leave_examples(library: Library, remembered: Sequence[Root], report: Report) -> None:
+async def _leave_examples(library: Library, remembered: Sequence[Root], roots: Sequence[Root], report: Report) -> None:
+    """Take the example out, now that there are folders of one's own; given by name, it is one of them and stays."""
+    locations = {root.location for root in roots}
     for root in remembered:
-        if root.origin == "example":
+        if root.origin == "example" and root.location not in locations:
             report.removed += await library.forget(root.name)
             report.notes.append(Note(root.name, "the example runbooks were taken out, as you have your own now"))
 

@@ -6,6 +6,7 @@ vectors of chunks under their breadcrumbs, BM25 of the same, vectors of each doc
 
 import math
 import re
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -15,8 +16,8 @@ import numpy.typing as npt
 from ingest.documents.chunk import begins_in_code, embedded_text
 from ingest.documents.store import Contents, Row, Vector
 from ingest.index.exact import Near, top
-from ingest.index.words import Entry, Words, terms
-from ingest.types import Document, Kind, Passage
+from ingest.index.words import Entry, Mask, Words, terms
+from ingest.types import EVERYONE, Audience, Document, Kind, Passage
 
 Scores = npt.NDArray[np.float64]
 
@@ -36,6 +37,9 @@ NEAR_DOCUMENTS = 60
 
 _BEFORE = r"before(?!\s+(?:i|we|you|they|it|he|she|the|an?|any|\w+ing)\b)"
 """But not "before I restart it": that asks what to do."""
+
+VIEWS = 256
+"""Audiences whose view of a snapshot is kept: a byte a document and passage each, 8 MB at 30,000 passages."""
 
 _SEEN_BEFORE = re.compile(
     r"\b(?:seen|happened?|happening|occurr?(?:ed)?|hit|had|have|experienced|encountered|been through|run into|ran into|"
@@ -58,10 +62,14 @@ def asks_for_history(question: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """What a passage must be; None is no demand."""
+    """What a passage must be; None is no demand.
+
+    `audience` is who will read it, and more than a demand: for them, nothing else exists. Without one, everything does.
+    """
 
     kind: Kind | None = None
     service: str | None = None
+    audience: Audience | None = None
 
     @property
     def tags(self) -> list[str]:
@@ -70,8 +78,9 @@ class Filter:
         return [f"{name}:{value.lower()}" for name, value in demands.items() if value]
 
     def admits(self, document: Document) -> bool:
-        """Whether a document meets every demand."""
-        return set(self.tags) <= set(_tags(document))
+        """Whether a document meets every demand, the audience included."""
+        readable = self.audience is None or self.audience.admits(document.audience)
+        return readable and set(self.tags) <= set(_tags(document))
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +109,23 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The answer of a search: documents, best first, and the evidence. Empty when nothing is indexed or admitted."""
+    """The answer of a search: documents, best first, and the evidence. Empty when nothing is indexed or admitted.
+
+    Both are what they would be if the documents that its audience may not read were not there at all. `by_words` says
+    that no vectors were compared: the evidence then holds a guess in their place.
+    """
 
     hits: tuple[Hit, ...] = ()
     evidence: Evidence = Evidence()
+    by_words: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What an audience may read of a snapshot: bool[documents] and bool[chunks]."""
+
+    documents: Mask
+    chunks: Mask
 
 
 class Snapshot:
@@ -123,6 +145,28 @@ class Snapshot:
             Entry(str(index), found, _tags(self.documents[self.owner[index]])) for index, found in enumerate(self.terms)
         )
         self.document_words = Words(self._document_entries())
+        self.labels = frozenset(label for document in self.documents for label in document.audience) - set(EVERYONE)
+        self._views: OrderedDict[Audience, View] = OrderedDict()
+
+    def view(self, audience: Audience | None) -> View | None:
+        """Return what `audience` may read of this state, or None when that is all of it."""
+        if audience is None:
+            return None
+        view = self._views.get(audience)
+        if view is None:
+            admitted = np.array([audience.admits(document.audience) for document in self.documents], dtype=bool)
+            view = View(admitted, admitted[self.owner])
+            self._views[audience] = view
+            while len(self._views) > VIEWS:
+                self._views.popitem(last=False)
+        return None if view.documents.all() else view
+
+    def counts(self, audience: Audience | None) -> dict[str, int]:
+        """Return how many documents `audience` may read, by kind, and how many passages (`chunks`)."""
+        view = self.view(audience)
+        seen = [each for index, each in enumerate(self.documents) if view is None or view.documents[index]]
+        kinds = Counter[str](document.kind for document in seen)
+        return {**kinds, "chunks": len(self.rows) if view is None else int(view.chunks.sum())}
 
     def _document_entries(self) -> Iterable[Entry]:
         bodies: list[list[str]] = [[] for _ in self.documents]
@@ -148,10 +192,11 @@ def search(snapshot: Snapshot, query: Query, near: Sequence[Near] | None = None)
     `near` is the question's nearest chunks if an index has them already; None scans exactly, as is always done under a
     filter, which costs an approximate index its speed.
     """
-    admitted = np.array([query.demand.admits(document) for document in snapshot.documents], dtype=bool)
+    view = snapshot.view(query.demand.audience)
+    admitted = _admitted(snapshot, query.demand, view)
     if not admitted.any():
         return Found()
-    signals = _signals(snapshot, query, near if admitted.all() else None, admitted)
+    signals = _signals(snapshot, query, near if admitted.all() else None, _Scope(admitted, view))
     candidates = np.flatnonzero(np.isfinite(signals.documents[CHUNK_VECTOR]) & admitted)
     to_act = np.array([snapshot.documents[index].kind == "runbook" for index in candidates])
     fused = (_fused(signals.documents[:, candidates]) + RUNBOOK_FIRST * to_act) / (1.0 + RUNBOOK_FIRST)
@@ -161,7 +206,24 @@ def search(snapshot: Snapshot, query: Query, near: Sequence[Near] | None = None)
         Hit(snapshot.documents[index], ranked[index], _passages(snapshot, signals, index, ranked[index]))
         for index in order
     )
-    return Found(hits, _evidence(snapshot, query.terms, signals, order[0]))
+    return Found(hits, _evidence(snapshot, query.terms, signals, order[0], view))
+
+
+def _admitted(snapshot: Snapshot, demand: Filter, view: View | None) -> Mask:
+    """Return bool[documents]: which ones may be found."""
+    admitted = np.ones(len(snapshot.documents), dtype=bool) if view is None else view.documents
+    if not demand.tags:
+        return admitted
+    meets = np.array([set(demand.tags) <= set(_tags(document)) for document in snapshot.documents], dtype=bool)
+    return np.asarray(admitted & meets, dtype=bool)
+
+
+@dataclass(frozen=True, slots=True)
+class _Scope:
+    """What may be found (bool[documents]), and what exists at all for this reader; None is everything."""
+
+    admitted: Mask
+    view: View | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,16 +234,18 @@ class _Signals:
     chunks: Scores
 
 
-def _signals(
-    snapshot: Snapshot, query: Query, near: Sequence[Near] | None, admitted: npt.NDArray[np.bool_]
-) -> _Signals:
+def _signals(snapshot: Snapshot, query: Query, near: Sequence[Near] | None, scope: _Scope) -> _Signals:
+    seen, seen_chunks = (scope.view.documents, scope.view.chunks) if scope.view is not None else (None, None)
+    tags = query.demand.tags
     chunks = np.zeros((2, len(snapshot.rows)))
-    chunks[0] = np.where(admitted[snapshot.owner], snapshot.vectors @ query.vector, -np.inf)
-    for name, score in snapshot.passage_words.best(query.terms, NEAR_CHUNKS, query.demand.tags):
+    chunks[0] = np.where(scope.admitted[snapshot.owner], snapshot.vectors @ query.vector, -np.inf)
+    for name, score in snapshot.passage_words.best(query.terms, NEAR_CHUNKS, tags, seen_chunks):
         chunks[1, int(name)] = score
     documents = np.zeros((4, len(snapshot.documents)))
     documents[CARD_VECTOR] = snapshot.cards @ query.vector
-    for name, score in snapshot.document_words.best(query.terms, NEAR_DOCUMENTS, query.demand.tags):
+    if seen is not None:  # else they would take places among the nearest
+        documents[CARD_VECTOR, ~seen] = -np.inf
+    for name, score in snapshot.document_words.best(query.terms, NEAR_DOCUMENTS, tags, seen):
         documents[DOCUMENT_WORDS, int(name)] = score
     candidates = _candidates(snapshot, chunks, documents, near)
     documents[CHUNK_VECTOR] = _best_of_each(snapshot, chunks[0], -np.inf)
@@ -252,10 +316,10 @@ def _passage(snapshot: Snapshot, index: int, score: float) -> Passage:
     )
 
 
-def _evidence(snapshot: Snapshot, asked: Sequence[str], signals: _Signals, first: int) -> Evidence:
-    rarity = snapshot.document_words.rarity(asked)
+def _evidence(snapshot: Snapshot, asked: Sequence[str], signals: _Signals, first: int, view: View | None) -> Evidence:
+    rarity = snapshot.document_words.rarity(asked, None if view is None else view.documents)
     total = sum(rarity.values()) or 1.0
-    unknown = math.log(len(snapshot.documents) + 1)
+    unknown = math.log((len(snapshot.documents) if view is None else int(view.documents.sum())) + 1)
     there = {term for index in np.flatnonzero(snapshot.owner == first) for term in snapshot.terms[index]}
     words = float(signals.documents[DOCUMENT_WORDS].max())
     return Evidence(

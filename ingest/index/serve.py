@@ -5,24 +5,31 @@ Chroma is asked only after it has proved itself; until then, and whenever it fai
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
 import structlog
 from sqlalchemy import delete, func, select
 
 from ingest.documents.store import Contents, Library, Vector, chroma_changes_table
-from ingest.errors import IndexBroken
+from ingest.errors import EmbedderBroken, IndexBroken
 from ingest.index.embed import Embedder
 from ingest.index.exact import Near, Vectors
 from ingest.index.search import NEAR_CHUNKS, Filter, Found, Query, Snapshot, search
 from ingest.index.words import terms
+from ingest.types import Audience
 
 _log = structlog.get_logger(__name__)
 
 CANARIES, MAY_MISS = 32, 0.1
 """Known vectors that must find themselves before Chroma serves, and the share that may not: a cut vector file fails
 nearly all, while an intact index misses one in 72, as it is approximate (both measured)."""
+
+UNSEEN = 0.45
+"""Stands for the best cosine where none was computed: between what answerable and unanswerable questions reach, so that
+the words decide."""
 
 _SAME = 0.999
 """Cosine above which two vectors are the same but for rounding; twins of a canary may be found in its place."""
@@ -66,7 +73,17 @@ class Index:
         self._snapshot: Snapshot | None = None
         self._chroma_serves = False
         self._refreshing = asyncio.Lock()
+        self._warming: asyncio.Task[None] | None = None
         self.health = Health(chroma is None, "exact scan" if chroma is None else "Chroma is not checked yet")
+
+    def warm_up(self) -> None:
+        """Load the embedder in the background; until it is there, questions are searched for by their words alone."""
+        self._warming = self._warming or asyncio.create_task(self._warm(), name="warm up")
+
+    async def warmed(self) -> None:
+        """Wait until the embedder is there, if it is being loaded."""
+        if self._warming is not None:
+            await asyncio.wait([self._warming])
 
     async def refresh(self) -> None:
         """Take over what changed in the database since the last time; cheap when nothing did."""
@@ -81,10 +98,59 @@ class Index:
         snapshot = self._snapshot
         if snapshot is None or not snapshot.documents:
             return Found()
-        vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
-        near = await self._near(vector) if demand == Filter() else None
+        vector = await self._vector(question)
+        if vector is None:
+            return await self._by_words(snapshot, question, demand, limit)
         query = Query(tuple(terms(question)), vector, demand, limit)
-        return await asyncio.to_thread(search, snapshot, query, near)
+        is_whole = not demand.tags and snapshot.view(demand.audience) is None
+        near = await self._near(vector) if is_whole else None
+        found = await asyncio.to_thread(search, snapshot, query, near)
+        if demand.audience is None or await self._still_admitted(found, demand.audience):
+            return found
+        await self.refresh()  # a document was closed since the snapshot was taken, and its words are in all of this
+        found = await asyncio.to_thread(search, self._snapshot or snapshot, query)
+        return found if await self._still_admitted(found, demand.audience) else Found()
+
+    async def _warm(self) -> None:
+        with suppress(EmbedderBroken):  # who searches next is told
+            await asyncio.to_thread(self._embedder.embed, ["warm"])
+
+    async def _vector(self, question: str) -> Vector | None:
+        """Return float32[d], of unit length; None while the embedder is being loaded."""
+        if self._warming is not None and not self._warming.done():
+            return None
+        vector: Vector = (await asyncio.to_thread(self._embedder.embed, [question]))[0]
+        return vector
+
+    async def _by_words(self, snapshot: Snapshot, question: str, demand: Filter, limit: int) -> Found:
+        blind = np.zeros(self._embedder.dimension, dtype=np.float32)
+        query = Query(tuple(terms(question)), blind, demand, limit)
+        found = await asyncio.to_thread(search, snapshot, query)
+        if demand.audience is not None and not await self._still_admitted(found, demand.audience):
+            return Found(by_words=True)
+        return replace(found, evidence=replace(found.evidence, nearest=UNSEEN), by_words=True)
+
+    @property
+    def revision(self) -> int | None:
+        """Which state of the documents is searched; None before the first."""
+        return None if self._snapshot is None else self._snapshot.revision
+
+    @property
+    def labels(self) -> frozenset[str]:
+        """The ids that documents name as their audience: who holds any other need not be known."""
+        return frozenset() if self._snapshot is None else self._snapshot.labels
+
+    async def counts(self, audience: Audience | None) -> dict[str, int]:
+        """Return how many documents an audience may read, by kind, and how many passages (`chunks`)."""
+        if self._snapshot is None:
+            await self.refresh()
+        return {} if self._snapshot is None else self._snapshot.counts(audience)
+
+    async def _still_admitted(self, found: Found, audience: Audience) -> bool:
+        """Whether the database, now, says of every document found that this audience may read it."""
+        paths = [hit.document.id for hit in found.hits]
+        now = await self._library.audiences(paths)
+        return all(audience.admits(now.get(path, ())) for path in paths)
 
     async def start_chroma(self) -> None:
         """Open Chroma, apply what it missed, check it, and rebuild it from the database if it fails the check."""

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ingest.documents.audience import NO_RULES, Rules
 from ingest.documents.chunk import CHUNK_VERSION, card_of, chunks_of, embedded_text
 from ingest.documents.read import Read, read
 from ingest.documents.source import Original, Skipped, Source
@@ -55,10 +56,11 @@ class Report:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """A source's documents against what is stored: what must be read again, what is level, what is not there."""
+    """A source's documents against what is stored: what must be read again, what is level, what nobody may read."""
 
     fresh: dict[str, "_Fresh"]
     level: frozenset[str]
+    closed: frozenset[str]
     notes: tuple[Note, ...]
 
 
@@ -72,53 +74,62 @@ class _Fresh(NamedTuple):
 class Sync:
     """Brings sources and database level. Blocking work runs in threads."""
 
-    def __init__(self, library: Library, embedder: Embedder, clock: Clock) -> None:
+    def __init__(self, library: Library, embedder: Embedder, clock: Clock, rules: Rules = NO_RULES) -> None:
         self._library = library
         self._embedder = embedder
         self._clock = clock
+        self._rules = rules
 
     async def source(self, source: Source, progress: Progress, report: Report, *, sure: bool = False) -> None:
         """Level one source; `sure` allows many documents to vanish. Adds to `report`.
 
-        Raises FolderMissing when the source cannot be read, MassDeletion when too much is gone; both change nothing.
+        Raises FolderMissing when the source cannot be read, MassDeletion when too much is gone; both change
+        nothing, but that a document which nobody may read any more is taken out all the same.
         """
         known = await self._library.known(source.name)
         fingerprints = {path: each.fingerprint for path, each in known.items()}
         found = await asyncio.to_thread(self._compare, source, fingerprints)
-        gone = sorted(known.keys() - found.fresh.keys() - found.level)
+        # Before anything may be refused: what nobody may read any more is not served a moment longer.
+        await self._library.drop(sorted(known.keys() & found.closed))
+        gone = sorted(known.keys() - found.fresh.keys() - found.level - found.closed)
         if not sure and len(gone) >= MASS_DOCUMENTS and len(gone) > MASS_SHARE * len(known):
             raise MassDeletion(
                 f"{len(gone)} of {len(known)} documents of {source.name} are gone at once: "
                 "nothing was changed; if that is meant, run sync again with --yes."
             )
+        before = len(report.notes)
         report.notes += found.notes
         report.notes += [Note(path, problem) for path in sorted(found.level) for problem in known[path].problems]
         report.unchanged += len(found.level)
-        report.removed += len(gone)
+        report.removed += len(gone) + len(known.keys() & found.closed)
         report.added += len(found.fresh.keys() - known.keys())
         report.changed += len(found.fresh.keys() & known.keys())
         await self._library.drop(gone)
         await self._write(found.fresh, source.name, progress, report)
+        report.notes[before:] = sorted(report.notes[before:])
         await self._library.finish(source.name, self._clock())
 
     def _compare(self, source: Source, fingerprints: dict[str, str]) -> _Found:
         fresh: dict[str, _Fresh] = {}
         level: set[str] = set()
+        closed: set[str] = set()
         notes: list[Note] = []
         for original in source.originals():
             path = f"{source.name}/{original.relative}"
             if isinstance(original, Skipped):
                 notes.append(Note(path, original.reason))
-            elif fingerprints.get(path) == (fingerprint := self._fingerprint(original)):
+            elif fingerprints.get(path) == (fingerprint := self._fingerprint(path, original)):
                 level.add(path)
-            elif (document := read(source.name, original)).left_out:
-                notes.append(Note(path, document.left_out))
+            elif (document := read(source.name, original, self._rules)).left_out:
+                closed.add(path)
+                notes += [Note(path, words) for words in (document.left_out, *document.problems)]
             else:
                 fresh[path] = _Fresh(document, fingerprint)
-        return _Found(fresh, frozenset(level), tuple(notes))
+        return _Found(fresh, frozenset(level), frozenset(closed), tuple(notes))
 
-    def _fingerprint(self, original: Original) -> str:
-        return _hash(f"{REDACTION_VERSION} {CHUNK_VERSION} {self._embedder.model}\n{original.text}")
+    def _fingerprint(self, path: str, original: Original) -> str:
+        versions = f"{REDACTION_VERSION} {CHUNK_VERSION} {self._embedder.model}"
+        return _hash(f"{versions} {self._rules.fingerprint(path)}\n{original.text}")
 
     async def _write(self, fresh: dict[str, _Fresh], name: str, progress: Progress, report: Report) -> None:
         done = 0

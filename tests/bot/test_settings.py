@@ -78,7 +78,6 @@ def test_a_mistake_in_the_file_is_told_with_its_line(tmp_path: Path, text: str, 
         ("ANTHROPIC_BASE_URL", "ftp://x", "must be a URL that starts with http:// or https:// and holds no password"),
         ("ANTHROPIC_API_KEY", "sk with spaces", "must be a key without spaces"),
         ("COPILOT_HTTP_TOKEN", "täglich", "must be a token without spaces"),
-        ("SLACK_SIGNING_SECRET", "a b", "must be a secret without spaces"),
     ],
 )
 def test_a_mistake_in_the_environment_names_the_variable(tmp_path: Path, name: str, value: str, must: str) -> None:
@@ -102,6 +101,19 @@ def test_one_slack_token_alone_is_a_mistake(tmp_path: Path) -> None:
     """Half a Slack configuration is never taken for none."""
     (mistake,) = mistakes_in(tmp_path, "[slack]\napp_token = 'xapp-1'")
     assert mistake.startswith("copilot.toml:2: slack.app_token: needs SLACK_BOT_TOKEN (xoxb-...) beside it")
+
+
+def test_a_signing_secret_stands_for_the_app_level_token(tmp_path: Path) -> None:
+    """With the bot token, either way to hear of events will do; a secret alone is half a configuration."""
+    token, secret = {"SLACK_BOT_TOKEN": "xoxb-1"}, {"SLACK_SIGNING_SECRET": "8f742231b10e8888abcd99yyyzzz85a5"}
+    assert load(token | secret).slack.configured
+    (mistake,) = mistakes_in(tmp_path, "", token)
+    assert mistake.startswith("SLACK_BOT_TOKEN: needs SLACK_APP_TOKEN (xapp-...), or SLACK_SIGNING_SECRET for HTTP,")
+    (mistake,) = mistakes_in(tmp_path, "", secret)
+    assert mistake.startswith("SLACK_SIGNING_SECRET: needs SLACK_BOT_TOKEN (xoxb-...) beside it")
+    assert mistakes_in(tmp_path, "", token | {"SLACK_SIGNING_SECRET": "a b"}) == [
+        "SLACK_SIGNING_SECRET: must be a secret without spaces"
+    ]
 
 
 def test_swapped_slack_tokens_are_told_apart_by_prefix(tmp_path: Path) -> None:
@@ -173,7 +185,7 @@ def test_no_secret_is_printed(tmp_path: Path) -> None:
         "[slack]\nsigning_secret = 'hush hush'",
         {"ANTHROPIC_API_KEY": "hush hush", "ANTHROPIC_BASE_URL": "http://u:hush@h"},
     )
-    assert len(wrong) == 3
+    assert len(wrong) == 4
     assert "hush" not in f"{settings!r} {settings} {wrong}"
 
 

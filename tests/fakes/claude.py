@@ -41,10 +41,26 @@ MOST_BYTES = 32 * 1024 * 1024
 
 
 @dataclass(frozen=True)
+class Cited:
+    """A text block of its own that cites blocks `start` to `end` (excluded) of a search result, counted from 0.
+
+    Only servers with native citations send it; the numbers are sent as they are, also when nothing is there.
+    """
+
+    text: str
+    result: int
+    start: int
+    end: int
+
+
+Piece = str | Cited
+
+
+@dataclass(frozen=True)
 class Say:
     """A whole answer in these pieces, or one with another `stop_reason`."""
 
-    pieces: Sequence[str]
+    pieces: Sequence[Piece]
     stop_reason: str | None = "end_turn"
     cache_read: int = 0
     cache_written: int = 0
@@ -73,7 +89,7 @@ class Break:
     """A stream that says the pieces and then breaks."""
 
     how: Wound
-    pieces: Sequence[str] = ()
+    pieces: Sequence[Piece] = ()
     type: str = "overloaded_error"
 
 
@@ -95,13 +111,30 @@ class Request:
         return _texts(self.body.get("system", ""))
 
     @property
+    def asked(self) -> str:
+        """What people said: the thread and the question."""
+        return self.context.rpartition("</passages>")[2] if not self.results else self._said("text")
+
+    def _said(self, kind: str) -> str:
+        contents = [message["content"] for message in self.body["messages"] if not isinstance(message["content"], str)]
+        return _texts([block for content in contents for block in content if block["type"] == kind])
+
+    @property
     def context(self) -> str:
         """All that people and documents said."""
         return "\n".join(_texts(message["content"]) for message in self.body["messages"])
 
     @property
+    def results(self) -> list[dict[str, Any]]:
+        """The `search_result` blocks, in order; none in a request with numbered passages."""
+        contents = [message["content"] for message in self.body["messages"] if not isinstance(message["content"], str)]
+        return [block for content in contents for block in content if block["type"] == "search_result"]
+
+    @property
     def passages(self) -> dict[int, str]:
-        """The numbered passages, by number."""
+        """The passages, by number."""
+        if self.results:
+            return {n: _texts(result["content"]) for n, result in enumerate(self.results, 1)}
         found = re.finditer(r'<passage n="(\d+)">\n(.*?)\n</passage>', self.context, re.DOTALL)
         return {int(match[1]): match[2] for match in found}
 
@@ -132,10 +165,19 @@ class Echo:
     lines: int = 8
 
     def reply(self, request: Request) -> Reply:
-        """Return the lines of the first passages."""
+        """Return the lines of the first passages; with native citations, its first blocks."""
+        if request.results:
+            return Say([*self._blocks(request.results)] or ["The passages say nothing about this."])
         given = list(request.passages.items())[: self.passages]
         pieces = [piece for number, text in given for piece in self._pieces(number, text)]
         return Say(pieces or ["The passages say nothing about this."])
+
+    def _blocks(self, results: list[dict[str, Any]]) -> Iterator[Piece]:
+        for result, given in enumerate(results[: self.passages]):
+            for block, content in enumerate(given["content"][: self.lines]):
+                if not content["text"].lstrip().startswith(("#", "|", "---", "===")):
+                    yield Cited(content["text"], result, block, block + 1)
+                    yield "\n"
 
     def _pieces(self, number: int, text: str) -> Iterator[str]:
         code = False
@@ -164,8 +206,11 @@ class Obedient:
 
     def reply(self, request: Request) -> Reply:
         """Return what was ordered, one order a line, under the mark of the passage that orders it."""
-        places = [*request.passages.items(), (1, request.context.rpartition("</passages>")[2])]
-        obeyed = [f"{found['what'].strip()} [{n}]\n" for n, text in places for found in self.orders.finditer(text)]
+        places = [*request.passages.items(), (1, request.asked)]
+        ordered = [(n, found["what"].strip()) for n, text in places for found in self.orders.finditer(text)]
+        if not request.results:
+            return Say([f"{what} [{n}]\n" for n, what in ordered] or ["Nobody ordered anything."])
+        obeyed: list[Piece] = [piece for n, what in ordered for piece in (Cited(what, n - 1, 0, 1), "\n")]
         return Say(obeyed or ["Nobody ordered anything."])
 
 
@@ -239,7 +284,9 @@ class FakeClaude:
 
 
 def _texts(content: str | list[dict[str, Any]]) -> str:
-    return content if isinstance(content, str) else "\n".join(block.get("text", "") for block in content)
+    if isinstance(content, str):
+        return content
+    return "\n".join(block.get("text") or _texts(block.get("content", "")) for block in content)
 
 
 def _denied(reply: Deny) -> web.Response:
@@ -250,7 +297,7 @@ def _denied(reply: Deny) -> web.Response:
 
 
 def _whole(asked: Request, reply: Say | Break) -> web.Response:
-    text = "".join(reply.pieces)
+    text = _told(reply)
     message = _message(asked, reply) | {
         "content": [{"type": "text", "text": text}],
         "stop_reason": reply.stop_reason if isinstance(reply, Say) else None,
@@ -263,18 +310,55 @@ def _frames(asked: Request, reply: Say | Break) -> Iterator[bytes]:
     """Return the events of a stream as bytes, up to where a broken one breaks."""
     yield _frame("message_start", {"type": "message_start", "message": _message(asked, reply)})
     yield _frame("ping", {"type": "ping"})
-    if reply.pieces:
-        block = {"type": "text", "text": ""}
-        yield _frame("content_block_start", {"type": "content_block_start", "index": 0, "content_block": block})
-        yield from (_delta(piece) for piece in reply.pieces)
+    blocks = _blocks(reply.pieces)
+    for index, block in enumerate(blocks):
+        start = {"type": "text", "text": ""}
+        yield _frame("content_block_start", {"type": "content_block_start", "index": index, "content_block": start})
+        for piece in block:
+            if isinstance(piece, str):
+                yield _delta(piece, index)
+                continue
+            yield _delta(piece.text, index)
+            delta = {"type": "citations_delta", "citation": _citation(asked, piece)}
+            yield _frame("content_block_delta", {"type": "content_block_delta", "index": index, "delta": delta})
+        if isinstance(reply, Break) and index == len(blocks) - 1:
+            return
+        yield _frame("content_block_stop", {"type": "content_block_stop", "index": index})
     if isinstance(reply, Break):
         return
-    if reply.pieces:
-        yield _frame("content_block_stop", {"type": "content_block_stop", "index": 0})
     delta = {"stop_reason": reply.stop_reason, "stop_sequence": None}
-    usage = {"output_tokens": _tokens("".join(reply.pieces))}
+    usage = {"output_tokens": _tokens(_told(reply))}
     yield _frame("message_delta", {"type": "message_delta", "delta": delta, "usage": usage})
     yield _frame("message_stop", {"type": "message_stop"})
+
+
+def _blocks(pieces: Sequence[Piece]) -> list[list[Piece]]:
+    """Return the pieces by text block: what is cited is a block of its own, as Anthropic sends it."""
+    blocks: list[list[Piece]] = []
+    for piece in pieces:
+        if blocks and isinstance(piece, str) and isinstance(blocks[-1][0], str):
+            blocks[-1].append(piece)
+        else:
+            blocks.append([piece])
+    return blocks
+
+
+def _citation(asked: Request, piece: Cited) -> dict[str, Any]:
+    """Return a `search_result_location` as in anthropic.types.CitationsSearchResultLocation."""
+    given = asked.results[piece.result] if 0 <= piece.result < len(asked.results) else {"content": []}
+    return {
+        "type": "search_result_location",
+        "search_result_index": piece.result,
+        "source": given.get("source", "nowhere"),
+        "title": given.get("title"),
+        "cited_text": "".join(block["text"] for block in given["content"][piece.start : piece.end]),
+        "start_block_index": piece.start,
+        "end_block_index": piece.end,
+    }
+
+
+def _told(reply: Say | Break) -> str:
+    return "".join(piece if isinstance(piece, str) else piece.text for piece in reply.pieces)
 
 
 def _message(asked: Request, reply: Say | Break) -> dict[str, Any]:

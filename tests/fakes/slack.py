@@ -262,6 +262,23 @@ class FakeSlack:
         """Answer in the thread of a message, without a mention."""
         return self.say(channel, text, user=user, thread_ts=message.get("thread_ts", message["ts"]))
 
+    def edit(self, message: Payload, text: str, *, channel: str = INCIDENTS, user: str = ALICE) -> Payload:
+        """Change one's own message (`text` as Slack stores it)."""
+        return self.workspace.gestures.edit(channel, message["ts"], text, user)
+
+    def delete(self, message: Payload, *, channel: str = INCIDENTS, user: str = ALICE) -> None:
+        """Delete one's own message."""
+        self.workspace.gestures.delete(channel, message["ts"], user)
+
+    async def ask_about(self, message: Payload, *, channel: str = INCIDENTS, user: str = ALICE) -> None:
+        """Choose *Ask about this* in the menu of a message. Raises NoAnswer."""
+        await self.workspace.gestures.shortcut(channel, message["ts"], "ask_about_this", user)
+
+    async def press_home(self, action_id: str, *, user: str = ALICE) -> None:
+        """Press a button of one's home tab. Raises LookupError if there is none, or NoAnswer."""
+        view = self.homes[user]
+        await self.workspace.gestures.press_in_view(view["id"], click_on(view, action_id), user)
+
     async def slash(self, channel: str, text: str, *, user: str = ALICE, command: str = "/copilot") -> None:
         """Type a slash command. Raises NoAnswer if nobody acknowledges it."""
         await self.workspace.gestures.command(channel, command, text, user)
@@ -312,6 +329,11 @@ class FakeSlack:
     def views(self) -> list[Payload]:
         """The open modals, the lowest first."""
         return self.workspace.views.stack
+
+    @property
+    def homes(self) -> dict[str, Payload]:
+        """The published home tabs, by user."""
+        return self.workspace.views.homes
 
     def messages(self, channel: str) -> list[Payload]:
         """All messages of a channel, oldest first, replies included, ephemeral ones left out."""

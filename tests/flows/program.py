@@ -10,11 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Self
 
+from bot.build.house import DATABASE
 from bot.settings import ENVIRONMENT
+from ingest.database import Database
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -56,6 +59,16 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+@asynccontextmanager
+async def database_in(data: Path) -> AsyncIterator[Database]:
+    """Open the database of a data folder, beside whoever owns it."""
+    opened = Database.open(f"sqlite+aiosqlite:///{data / DATABASE}")
+    try:
+        yield opened
+    finally:
+        await opened.close()
 
 
 class Program:

@@ -7,7 +7,6 @@ import asyncio
 import random
 from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select
 
-from bot.build.house import DATABASE, EXAMPLE
+from bot.build.house import EXAMPLE
 from bot.journal.inbox import inbox
 from bot.journal.journal import answered_table
 from bot.journal.outbox import outbox
@@ -27,7 +26,7 @@ from bot.workspace.rate import Paced
 from ingest.database import Database
 from tests.fakes.claude import Echo, FakeClaude
 from tests.fakes.slack import ALICE, BOB, COPILOT, TOWN, FakeSlack, Fault, text_of
-from tests.flows.program import Program, copilot
+from tests.flows.program import Program, copilot, database_in
 
 pytestmark = pytest.mark.slow
 
@@ -80,9 +79,11 @@ class Crowd:
 
     async def ask(self, times: int, within_s: float) -> None:
         """Ask so often, at random moments of the next seconds."""
-        for pause in sorted(self.rng.uniform(0, within_s) for _ in range(times)):
+        now = 0.0
+        for moment in sorted(self.rng.uniform(0, within_s) for _ in range(times)):
+            await asyncio.sleep(moment - now)
+            now = moment
             self._ask()
-            await asyncio.sleep(pause / times)
 
     def _ask(self) -> None:
         channel, user = self.rng.choice(CHANNELS).id, self.rng.choice((ALICE, BOB))
@@ -94,23 +95,22 @@ class Crowd:
 
 Moment = Callable[[Mapping[str, Any]], bool]
 
-MOMENTS: dict[str, Moment] = {
+SEEN: dict[str, Moment] = {
     "a stream or post began": lambda change: change["kind"] == "message" and "bot_id" in change["message"],
     "a stream grew": lambda change: _changed(change, "in_progress"),
     "a stream ended": lambda change: _changed(change, "completed"),
-    "a message was updated": lambda change: _changed(change, None),
     "a status was set": lambda change: change["kind"] == "status" and bool(change["text"]),
     "an event was acknowledged": lambda change: change["kind"] == "app" and change["connected"],
 }
-"""What Slack can notice of the bot, as changes of the workspace. Heard before the bot hears that its call worked."""
+"""What Slack notices of the bot, as changes of the workspace: heard before the bot hears that its call worked."""
+
+CALLED = ("chat.startStream", "chat.appendStream", "chat.stopStream", "chat.update", "conversations.replies")
+"""Calls at whose arrival the bot is killed, and which then have no effect."""
 
 
-def _changed(change: Mapping[str, Any], state: str | None) -> bool:
-    return (
-        change["kind"] == "changed"
-        and "bot_id" in change["message"]
-        and change["message"].get("streaming_state") == state
-    )
+def _changed(change: Mapping[str, Any], state: str) -> bool:
+    message = change.get("message", {})
+    return change["kind"] == "changed" and "bot_id" in message and message.get("streaming_state") == state
 
 
 @dataclass(frozen=True)
@@ -123,49 +123,78 @@ class Plan:
 
 
 def plans(rng: random.Random) -> list[Plan]:
-    """Return forty kills: a third at random times, the rest on what Slack just saw, half of those before the answer."""
+    """Return forty kills: a third at random times, a third before a call works, a third after, at once or soon."""
     chosen = [Plan(None, 0, rng.uniform(0.1, 5.0)) for _ in range(KILLS // 3)]
-    names = list(MOMENTS)
+    chosen += [Plan(CALLED[number % len(CALLED)], rng.randint(1, 3), 0.0) for number in range(KILLS // 3)]
+    seen = list(SEEN)
     while len(chosen) < KILLS:
         after_s = 0.0 if rng.random() < 0.5 else rng.uniform(0.0, 0.05)
-        chosen.append(Plan(names[len(chosen) % len(names)], rng.randint(1, 4), after_s))
+        chosen.append(Plan(seen[len(chosen) % len(seen)], rng.randint(1, 4), after_s))
     rng.shuffle(chosen)
     return chosen
 
 
-async def died(program: Program, plan: Plan, slack: FakeSlack) -> str:
-    """Wait for the plan's moment and kill there; return what it was. A moment that does not come is not waited for."""
-    if plan.moment is None:
-        await asyncio.sleep(plan.after_s)
-        program.kill()
-        return "at random"
-    gone, left = asyncio.Event(), [plan.nth]
+class Trap:
+    """Kills a program at its plan's moment."""
 
-    def shot() -> None:
-        program.kill()
-        gone.set()
+    def __init__(self, program: Program, plan: Plan) -> None:
+        self.gone = asyncio.Event()
+        self._program = program
+        self._plan = plan
+        self._left = plan.nth
+        if plan.moment is None:
+            asyncio.get_running_loop().call_later(plan.after_s, self._spring)
 
-    def hear(change: Mapping[str, Any]) -> None:
-        left[0] -= MOMENTS[str(plan.moment)](change)
-        if left[0] == 0:
-            shot() if plan.after_s == 0 else asyncio.get_running_loop().call_later(plan.after_s, shot)
+    def called(self, method: str) -> bool:
+        """Hear of a call at its arrival; say whether it killed, and so is to have no effect."""
+        return method == self._plan.moment and self._counted()
 
-    deaf = slack.workspace.state.listen(hear)
-    try:
-        await asyncio.wait_for(gone.wait(), 12.0)
-    except TimeoutError:
-        program.kill()
-        return "at no moment"
-    finally:
-        deaf()
-    return plan.moment
+    def seen(self, change: Mapping[str, Any]) -> None:
+        """Hear of a change."""
+        if self._plan.moment in SEEN and SEEN[self._plan.moment](change):
+            self._counted()
+
+    def _counted(self) -> bool:
+        self._left -= 1
+        if self._left == 0 and self._plan.after_s:
+            asyncio.get_running_loop().call_later(self._plan.after_s, self._spring)
+        elif self._left == 0:
+            self._spring()
+        return self._left == 0
+
+    def _spring(self) -> None:
+        self._program.kill()
+        self.gone.set()
+
+
+class DeadlySlack(FakeSlack):
+    """A Slack in whose sight the bot dies."""
+
+    trap: Trap | None = None
+
+    def _next_fault(self, method: str) -> Fault | None:
+        return Fault(drop=True) if self.trap and self.trap.called(method) else super()._next_fault(method)
+
+    async def kill(self, program: Program, plan: Plan) -> str:
+        """Wait for the plan's moment and kill there; return what it was. What does not come is not waited for long."""
+        self.trap = Trap(program, plan)
+        deaf = self.workspace.state.listen(self.trap.seen)
+        try:
+            await asyncio.wait_for(self.trap.gone.wait(), 10.0)
+        except TimeoutError:
+            program.kill()
+            return "at no moment"
+        finally:
+            self.trap = None
+            deaf()
+        return plan.moment or "at random"
 
 
 @dataclass(frozen=True)
 class Town:
     """Slack, a Claude that repeats the passages, and a folder for the bot that lives between the kills."""
 
-    slack: FakeSlack
+    slack: DeadlySlack
     claude: FakeClaude
     folder: Path
 
@@ -179,19 +208,10 @@ class Town:
         }
         return Program("run", "--data", "data", "--http-port", "0", folder=self.folder, settings=settings)
 
-    @asynccontextmanager
-    async def database(self) -> AsyncIterator[Database]:
-        """Open the bot's database."""
-        opened = Database.open(f"sqlite+aiosqlite:///{self.folder / 'data' / DATABASE}")
-        try:
-            yield opened
-        finally:
-            await opened.close()
-
     async def settled(self) -> None:
         """Wait until the bot has nothing left to do."""
-        async with self.database() as database, asyncio.timeout(QUIET_S):
-            while self.slack.workspace.sockets.waiting or await _open_rows(database):
+        async with database_in(self.folder / "data") as database, asyncio.timeout(QUIET_S):
+            while self.slack.workspace.sockets.waiting or await _open_rows(database):  # noqa: ASYNC110 - another process's
                 await asyncio.sleep(0.2)
 
     def posts(self) -> list[Message]:
@@ -216,7 +236,7 @@ async def town(tmp_path: Path) -> AsyncIterator[Town]:
     """Give a town whose bot knows the shipped runbooks already."""
     assert copilot("sync", str(EXAMPLE), "--data", "data", folder=tmp_path).returncode == 0
     seed = replace(TOWN, channels=(*TOWN.channels, *CHANNELS))
-    slack = FakeSlack(tmp_path / "slack", seed=seed, rate=Paced(), retry_after_s=(0.0, 1.0, 2.0))
+    slack = DeadlySlack(tmp_path / "slack", seed=seed, rate=Paced(), retry_after_s=(0.0, 1.0, 2.0))
     async with slack, FakeClaude(Echo(), pause_s=0.04) as claude:
         slack.history_lags_s = 2.0
         slack.sometimes(random.Random(SEED), 0.1, Fault(status=429, retry_after_s=1), methods=("chat.startStream",))
@@ -230,36 +250,37 @@ async def test_forty_kills_lose_and_double_no_answer(town: Town, capsys: pytest.
     for plan in plans(rng):
         asking = asyncio.create_task(crowd.ask(MENTIONS // KILLS, within_s=3.0))
         with town.start() as program:
-            kills[await died(program, plan, town.slack)] += 1
+            kills[await town.slack.kill(program, plan)] += 1
         await asking
     with town.start() as program:
         await town.settled()
         assert program.stop() == 0
     fates = await fates_of(town, crowd.asked)
     with capsys.disabled():
-        print(f"\n{sum(kills.values())} kills: {dict(kills)}; {len(fates)} mentions: {dict(Counter(fates.values()))}")
-    assert len(fates) == MENTIONS
+        told = f"{kills.total()} kills: {dict(kills)}; {len(fates)} mentions: {dict(Counter(fates.values()))}"
+        print(f"\n{told}")  # noqa: T201 - counts that people want to see
     assert set(fates.values()) <= {"one whole answer", "one whole answer and a marked one"}
     assert_as_told(town)
 
 
 async def fates_of(town: Town, asked: Sequence[Asked]) -> dict[str, str]:
     """Return what became of every mention, by its gesture: from Slack's messages, by the marks on them."""
-    async with town.database() as database, database.read() as connection:
+    async with database_in(town.folder / "data") as database, database.read() as connection:
         events = await connection.execute(select(inbox.c.gesture, inbox.c.id))
         names = {row.gesture: row.id for row in events}
         answered = await connection.execute(select(answered_table.c.question_id, answered_table.c.text))
         texts = {row.question_id: row.text for row in answered}
     answers = defaultdict[str, list[Message]](list)
     for message in town.posts():
-        answers[message["metadata"]["event_payload"]["key"]].append(message)
+        answers[message.get("metadata", {}).get("event_payload", {}).get("key", "nobody's")].append(message)
     fates = {}
     for each in asked:
         name = names.get(each.gesture, "")
         found = answers.pop(f"answer:{name}", [])
         assert {message["thread_ts"] for message in found} <= {each.thread}
         fates[each.gesture] = fate(found, texts.get(name, ""))
-    assert not answers, "every message of the bot answers a mention"
+    for key, messages in answers.items():
+        fates[key] = f"answers nobody, {len(messages)} times"
     return fates
 
 

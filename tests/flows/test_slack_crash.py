@@ -314,10 +314,10 @@ async def test_an_event_whose_turn_failed_is_taken_up_again(room: Room) -> None:
     await room.start()
     assert room.bot is not None
     taken, said = await heard(room)
-    await room.bot._sweep()
+    await room.bot._keeper.beat()
     assert room.answers.asked == []
     room.time.advance(31)
-    await room.bot._sweep()
+    await room.bot._keeper.beat()
     whole(await room.answered(said))
     assert taken.id == "q1"
 

@@ -21,6 +21,7 @@ def upgrade() -> None:
         sa.Column("tokens_in", sa.Integer(), nullable=False),
         sa.Column("tokens_out", sa.Integer(), nullable=False),
         sa.Column("usd", sa.Float(), nullable=False),
+        sa.Column("drew_on", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("question_id", name=op.f("pk_answered")),
     )
     with op.batch_alter_table("answered", schema=None) as batch_op:
@@ -34,6 +35,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=64), nullable=True),
         sa.Column("thread", sa.String(length=64), nullable=True),
         sa.Column("asked_at", sa.Float(), nullable=False),
+        sa.Column("private", sa.Boolean(), server_default=sa.text("1"), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_asked")),
     )
     with op.batch_alter_table("asked", schema=None) as batch_op:
@@ -44,6 +46,13 @@ def upgrade() -> None:
         sa.Column("chunk_id", sa.String(length=32), nullable=False),
         sa.Column("gone", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("chunk_id", name=op.f("pk_chroma_changes")),
+    )
+    op.create_table(
+        "claims",
+        sa.Column("job", sa.String(length=64), nullable=False),
+        sa.Column("slot", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("job", "slot", name=op.f("pk_claims")),
     )
     op.create_table(
         "felt",
@@ -101,12 +110,20 @@ def upgrade() -> None:
         sa.Column("not_before", sa.Float(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("changed_at", sa.Float(), nullable=False),
+        sa.Column("owner", sa.String(length=128), server_default="", nullable=False),
+        sa.Column("lease_until", sa.Float(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_outbox")),
         sa.UniqueConstraint("channel", "ts", name=op.f("uq_outbox_channel")),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
         batch_op.create_index("ix_outbox_state_channel_created_at", ["state", "channel", "created_at"], unique=False)
 
+    op.create_table(
+        "retracted",
+        sa.Column("question_id", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("question_id", name=op.f("pk_retracted")),
+    )
     op.create_table(
         "roots",
         sa.Column("name", sa.String(length=200), nullable=False),
@@ -117,6 +134,51 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_roots")),
     )
     op.create_table(
+        "said_once",
+        sa.Column("what", sa.String(length=255), nullable=False),
+        sa.Column("by", sa.String(length=64), nullable=False),
+        sa.PrimaryKeyConstraint("what", name=op.f("pk_said_once")),
+    )
+    op.create_table(
+        "sent",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("question_id", sa.String(length=64), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("mode", sa.String(length=16), nullable=False),
+        sa.Column("system_hash", sa.String(length=64), nullable=False),
+        sa.Column("chunk_ids", sa.Text(), nullable=False),
+        sa.Column("people", sa.Text(), nullable=False),
+        sa.Column("text", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_sent")),
+    )
+    with op.batch_alter_table("sent", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_sent_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_sent_question_id"), ["question_id"], unique=False)
+
+    op.create_table(
+        "spent",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("question_id", sa.String(length=64), nullable=False),
+        sa.Column("person", sa.String(length=64), nullable=True),
+        sa.Column("model", sa.String(length=100), nullable=False),
+        sa.Column("role", sa.String(length=16), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("ended", sa.String(length=16), nullable=False),
+        sa.Column("tokens_in", sa.Integer(), nullable=False),
+        sa.Column("tokens_out", sa.Integer(), nullable=False),
+        sa.Column("cache_read", sa.Integer(), nullable=False),
+        sa.Column("cache_written", sa.Integer(), nullable=False),
+        sa.Column("usd", sa.Float(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_spent")),
+    )
+    with op.batch_alter_table("spent", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_spent_at"), ["at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_spent_person"), ["person"], unique=False)
+        batch_op.create_index(batch_op.f("ix_spent_question_id"), ["question_id"], unique=False)
+
+    op.create_table(
         "sync_requests",
         sa.Column("id", sa.String(length=64), nullable=False),
         sa.Column("asked_at", sa.Float(), nullable=False),
@@ -124,6 +186,19 @@ def upgrade() -> None:
         sa.Column("report", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_sync_requests")),
     )
+    op.create_table(
+        "threads",
+        sa.Column("channel", sa.String(length=64), nullable=False),
+        sa.Column("thread", sa.String(length=64), nullable=False),
+        sa.Column("asker", sa.String(length=64), nullable=True),
+        sa.Column("replied_at", sa.Float(), nullable=True),
+        sa.Column("muted", sa.Boolean(), nullable=False),
+        sa.Column("muted_by", sa.String(length=64), nullable=True),
+        sa.PrimaryKeyConstraint("channel", "thread", name=op.f("pk_threads")),
+    )
+    with op.batch_alter_table("threads", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_threads_muted_by"), ["muted_by"], unique=False)
+
     op.create_table(
         "vectors",
         sa.Column("hash", sa.String(length=64), nullable=False),

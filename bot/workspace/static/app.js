@@ -4,7 +4,7 @@ import { Composer } from "./composer.js";
 import { blocks } from "./blocks.js";
 import { h, icon, keyed } from "./dom.js";
 import { channelItems, directItems, draw, threadItems } from "./lists.js";
-import { isStreaming } from "./message.js";
+import { edit, isStreaming, typed } from "./message.js";
 import { Modal } from "./modal.js";
 import { listen, send } from "./server.js";
 import { Store } from "./store.js";
@@ -60,6 +60,10 @@ function restoreDrafts() {
   answers.set(drafts.get(`${place.channel}/${place.thread}`) ?? "");
 }
 
+function closeMenus(but) {
+  for (const menu of document.querySelectorAll("details.tools[open]")) if (!menu.contains(but)) menu.open = false;
+}
+
 function toggleSide(open) {
   $("frame").classList.toggle("side-open", open);
   $("shade").hidden = !open;
@@ -92,7 +96,8 @@ async function command(text, thread) {
 
 function words() {
   const people = Object.values(store.users).filter((user) => user.is_bot).map((user) => ({ insert: `@${user.name} `, title: `@${user.name}`, note: "answers from your runbooks" }));
-  return [...people, { insert: "/copilot help", title: "/copilot help", note: "what it can do" }, { insert: "/copilot ask ", title: "/copilot ask …", note: "answer only to me" }];
+  const commands = store.commands.map(({ insert, note }) => ({ insert, title: insert.endsWith(" ") ? `${insert}…` : insert, note }));
+  return [...people, ...commands];
 }
 
 async function act(message, block, element, value, button) {
@@ -102,6 +107,27 @@ async function act(message, block, element, value, button) {
   button.disabled = false;
   if (!answer.ok) toast(answer.error);
   else if (element.type === "feedback_buttons") localStorage.setItem(thumbKey(message, element), value);
+  return answer.ok;
+}
+
+// The menu of a message: the app's shortcuts, and what one may do with one's own.
+function entries(shown, article) {
+  if (shown.is_ephemeral) return [];
+  const at = { channel: place.channel, ts: shown.ts };
+  const shortcuts = store.shortcuts.map(({ name, callback_id }) => ({ title: name, run: () => shortcut(shown, { ...at, callback_id }) }));
+  if (shown.user !== store.you || shown.bot_id) return shortcuts;
+  const save = (text) => tell("edit", { ...at, text });
+  return [...shortcuts, { title: "Edit", run: () => edit(article, typed(shown.text, store.names), save) }, { title: "Delete", danger: true, run: () => tell("delete", at) }];
+}
+
+async function shortcut(shown, body) {
+  const direct = store.channel(place.channel).direct;
+  if ((await tell("shortcut", body)) && !direct) go(place.channel, shown.thread_ts ?? shown.ts, "messages", asks);
+}
+
+async function tell(gesture, body) {
+  const answer = await send(gesture, body);
+  if (!answer.ok) toast(answer.error);
   return answer.ok;
 }
 
@@ -117,7 +143,7 @@ function suggest(text) {
 
 // Drawing
 
-const context = { names: store.names, person: (id) => store.person(id), act, felt };
+const context = { names: store.names, person: (id) => store.person(id), act, felt, entries };
 const open = (ts) => go(place.channel, ts);
 const welcomes = new Map();
 
@@ -154,9 +180,9 @@ function drawSide() {
 function drawHead(channel) {
   $("title").textContent = channel.direct ? channel.name : `# ${channel.name}`;
   $("purpose").textContent = channel.direct ? "Only you and copilot" : channel.purpose;
-  $("tabs").hidden = !(channel.direct && store.home);
+  $("tabs").hidden = !channel.direct;
   const tab = (name, title) => h("button", { type: "button", "aria-pressed": String(place.tab === name), onclick: () => visitTab(channel, name) }, title);
-  keyed($("tabs"), [{ key: "tabs", parts: [place.tab] }], () => h("span", {}, tab("messages", "Messages"), tab("home", "Home")));
+  keyed($("tabs"), [{ key: "tabs", parts: [place.tab, channel.id] }], () => h("span", {}, tab("messages", "Messages"), tab("home", "Home")));
 }
 
 function visitTab(channel, tab) {
@@ -168,11 +194,16 @@ function drawMain(channel) {
   const away = store.app.connected ? "" : "copilot is not connected. Messages wait until it is back; commands and buttons do not.";
   $("away").textContent = away;
   $("away").hidden = !away;
-  asks.form.hidden = place.tab === "home";
+  asks.form.hidden = place.tab === "home" && channel.direct;
   asks.describe(channel.direct ? "Ask copilot…" : "Ask @copilot… or /copilot help", channel.direct ? "Message to copilot" : `Message to #${channel.name}`);
-  if (place.tab === "home" && store.home) {
+  if (place.tab === "home" && channel.direct && !store.home) {
+    const words = store.app.connected ? "copilot is drawing this tab…" : "copilot draws this tab once it is connected.";
+    draw($("list"), [{ key: words, parts: ["node", () => h("div", { class: "home quiet" }, words)] }], "home", true);
+    return;
+  }
+  if (place.tab === "home" && channel.direct) {
     const own = { names: store.names, act: (...click) => actInView(store.home, ...click) };
-    draw($("list"), [{ key: store.home.hash, parts: ["node", () => h("div", { class: "home" }, blocks(store.home.blocks, own))] }], "home");
+    draw($("list"), [{ key: store.home.hash, parts: ["node", () => h("div", { class: "home" }, blocks(store.home.blocks, own))] }], "home", true);
     return;
   }
   const items = channel.direct ? directItems(store, channel.id, context, welcome(channel)) : channelItems(store, channel.id, context, open, welcome(channel));
@@ -259,9 +290,11 @@ $("shade").addEventListener("click", () => toggleSide(false));
 $("thread-close").addEventListener("click", () => go(place.channel));
 document.addEventListener("keydown", (event) => {
   if (event.key !== "Escape" || $("modal").open) return;
+  if (document.querySelector("details.tools[open]")) return closeMenus(null);
   if ($("frame").classList.contains("side-open")) toggleSide(false);
   else if (place.thread) go(place.channel);
 });
+document.addEventListener("click", (event) => closeMenus(event.target));
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && store.unread.delete(place.channel)) redraw();
 });

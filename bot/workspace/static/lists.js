@@ -7,8 +7,8 @@ const COMPACT_MS = 5 * 60 * 1000;
 const NEAR_PX = 120;
 const STEP = 150;
 
-// Draws `list` and stays at its end if the reader was there.
-export function draw(list, items, place) {
+// Draws `list` and stays at its end if the reader was there; `fromTop` is for what is read from its beginning.
+export function draw(list, items, place, fromTop = false) {
   const moved = list.dataset.place !== place;
   const fromEnd = list.scrollHeight - list.scrollTop;
   const grewAbove = !moved && list.keyedNodes?.has("older") && list.scrollTop < NEAR_PX;
@@ -16,7 +16,9 @@ export function draw(list, items, place) {
   if (moved) list.keyedNodes = undefined;
   keyed(list, items, (kind, ...parts) => BUILD[kind](...parts));
   list.dataset.place = place;
-  if (atEnd) list.scrollTop = list.scrollHeight;
+  if (moved && fromTop) list.scrollTop = 0;
+  else if (fromTop) return;
+  else if (atEnd) list.scrollTop = list.scrollHeight;
   else if (grewAbove) list.scrollTop = list.scrollHeight - fromEnd;
 }
 

@@ -14,7 +14,7 @@ from opentelemetry import trace
 from pydantic import SecretStr
 
 from bot.claude.client import Claude, Delta, Finish, Prompt
-from bot.errors import ClaudeDenied, ClaudeError, ClaudeIncomplete, ClaudeUnavailable
+from bot.errors import ClaudeDenied, ClaudeError, ClaudeIncomplete, ClaudeTooLong, ClaudeUnavailable
 from bot.settings import ClaudeSettings
 from tests.fakes.claude import Break, Deny, FakeClaude, Obedient, Reply, Request, Say, Scripted, passage
 
@@ -57,7 +57,7 @@ async def test_a_whole_answer_streams_and_finishes_with_its_cost() -> None:
     fresh = len(server.requests[0].system + server.requests[0].context) // 4
     cost = ((fresh + 1000 * 0.1 + 100 * 1.25) * 2 + 3 * 10) / 1e6
     assert pieces == [Delta("Drain "), Delta("it. [1]")]
-    assert finish == Finish("claude-sonnet-5-5", fresh + 1100, 3, usd=cost)
+    assert finish == Finish("claude-sonnet-5-5", fresh + 1100, 3, usd=cost, cache_read=1000, cache_written=100)
 
 
 async def test_pieces_come_before_the_answer_is_over() -> None:
@@ -286,7 +286,7 @@ async def test_only_end_turn_with_words_is_an_answer(reply: Say, words: str) -> 
 async def test_a_question_that_is_too_long_is_told_as_such() -> None:
     """413 is the question's trouble, not Claude's and not the key's."""
     error, _ = await told_by([Deny(413, "request_too_large")])
-    assert type(error) is ClaudeIncomplete
+    assert type(error) is ClaudeTooLong
     assert "may be too long" in str(error)
 
 

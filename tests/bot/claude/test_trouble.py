@@ -3,7 +3,7 @@
 import pytest
 
 from bot.claude.trouble import Trouble, unfinished
-from bot.errors import ClaudeDenied, ClaudeIncomplete, ClaudeUnavailable
+from bot.errors import ClaudeDenied, ClaudeIncomplete, ClaudeTooLong, ClaudeUnavailable
 
 
 @pytest.mark.parametrize(
@@ -15,8 +15,8 @@ from bot.errors import ClaudeDenied, ClaudeIncomplete, ClaudeUnavailable
         (403, "permission_error", ClaudeDenied, "check the rights"),
         (404, None, ClaudeDenied, "does not know the model"),
         (400, "billing_error", ClaudeDenied, "credit or spending limit"),
-        (400, "invalid_request_error", ClaudeIncomplete, "may be too long"),
-        (413, "request_too_large", ClaudeIncomplete, "may be too long"),
+        (400, "invalid_request_error", ClaudeTooLong, "may be too long"),
+        (413, "request_too_large", ClaudeTooLong, "may be too long"),
         (408, None, ClaudeUnavailable, "took too long"),
         (429, None, ClaudeUnavailable, "no more requests for now (tried 3 times in 20 s)"),
         (500, None, ClaudeUnavailable, "trouble of its own"),

@@ -1,15 +1,15 @@
 """The inbox: every gesture once, committed with what it promises, taken up again after a crash."""
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import Callable
 from itertools import count
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
 
 from bot.journal.inbox import Arrival, Event, Inbox, Taken, inbox
 from bot.journal.outbox import Intent, Outbox
-from ingest.database import Database, metadata
+from ingest.database import Database
 
 ASKED = Event("question", "U1", "C1", "what now?", "1.1", "1.1", "T1")
 
@@ -23,16 +23,6 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.now
-
-
-@pytest.fixture(params=["sqlite"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """Give an open, empty database."""
-    database = Database.open(f"{request.param}+aiosqlite:///{tmp_path / 'db.sqlite'}")
-    async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -136,3 +126,45 @@ async def test_another_worker_waits_for_the_lease(opened: Callable[[str], Inbox]
     clock.now += 61
     assert [taken.id for taken in await two.unfinished()] == ["id1"]
     assert await one.unfinished() == []
+
+
+async def test_who_lives_keeps_its_events(opened: Callable[[str], Inbox], clock: Clock) -> None:
+    """A renewed lease is not taken over, however long the work takes; and nothing was lost meanwhile."""
+    one, two = opened("one"), opened("two")
+    await one.take_in(Arrival(ASKED, "Ev1"))
+    for _ in range(5):
+        clock.now += 50
+        assert await one.renew(["id1"]) == frozenset()
+        assert await two.unfinished() == []
+
+
+async def test_who_was_away_too_long_hears_what_it_lost(opened: Callable[[str], Inbox], clock: Clock) -> None:
+    """A replica that slept through its lease learns which work is another's now, and does not get it back."""
+    one, two = opened("one"), opened("two")
+    for number in (1, 2):
+        await one.take_in(Arrival(ASKED, f"Ev{number}"))
+    await one.done("id2", "answered")
+    clock.now += 61
+    await two.unfinished()
+    assert await one.renew(["id1", "id2"]) == {"id1"}
+    assert await one.unfinished() == []
+
+
+async def test_what_is_released_is_taken_over_at_once(opened: Callable[[str], Inbox]) -> None:
+    """A replica that stops leaves its work to the others without a wait."""
+    one, two = opened("one"), opened("two")
+    await one.take_in(Arrival(ASKED, "Ev1"))
+    await one.release()
+    assert [taken.id for taken in await two.unfinished()] == ["id1"]
+
+
+async def test_two_that_take_over_at_once_share(opened: Callable[[str], Inbox], clock: Clock) -> None:
+    """Each row of a dead replica goes to one of those that ask for it at the same time."""
+    dead, one, two = opened("dead"), opened("one"), opened("two")
+    for number in range(20):
+        await dead.take_in(Arrival(ASKED, f"Ev{number}"))
+    clock.now += 61
+    first, second = await asyncio.gather(one.unfinished(), two.unfinished())
+    names = [taken.id for taken in (*first, *second)]
+    assert len(names) == len(set(names))
+    assert {*names, *(taken.id for taken in await one.unfinished())} == {f"id{number}" for number in range(1, 21)}

@@ -1,12 +1,11 @@
 """The outbox: an intent's way from new to its end, and what a restart finds."""
 
-from collections.abc import AsyncIterator
-from pathlib import Path
+import asyncio
 
 import pytest
 
-from bot.journal.outbox import Intent, Outbox, put
-from ingest.database import Database, metadata
+from bot.journal.outbox import LEASE_S, TRIES, Intent, Outbox, put
+from ingest.database import Database
 
 POST = Intent("hint:1", "post", "C1", thread="1.1", asked_ts="1.1", payload={"text": "hello"})
 ANSWER = Intent("answer:1", "answer", "C1", thread="1.1", asked_ts="1.1")
@@ -21,16 +20,6 @@ class Clock:
     def __call__(self) -> float:
         """Return the time."""
         return self.now
-
-
-@pytest.fixture(params=["sqlite"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    """Give an open, empty database."""
-    database = Database.open(f"{request.param}+aiosqlite:///{tmp_path / 'db.sqlite'}")
-    async with database.write() as connection:
-        await connection.run_sync(metadata.create_all)
-    yield database
-    await database.close()
 
 
 @pytest.fixture
@@ -177,3 +166,74 @@ async def test_the_dead_stay_dead_and_are_counted(box: Outbox) -> None:
     assert dead is not None
     assert (dead.state, dead.error, await box.sending("hint:1")) == ("dead", "is_archived", None)
     assert dict(await box.counts()) == {"dead": 1, "sent": 1}
+
+
+@pytest.fixture
+def other(database: Database, clock: Clock) -> Outbox:
+    """Give the box of another replica."""
+    return Outbox(database, clock, "other")
+
+
+async def test_what_one_replica_posts_no_other_touches(box: Outbox, other: Outbox) -> None:
+    """A row that is being posted is its poster's alone: nobody else locates, ends or takes it."""
+    await box.add(POST)
+    await box.sending("hint:1")
+    assert await other.sending("hint:1") is None
+    assert not await other.take_over("hint:1")
+    await other.located("hint:1", "9.9")
+    await other.sent("hint:1")
+    await other.retry_at("hint:1", 0.0, "no")
+    await other.unknown("hint:1", "no")
+    await other.dead("hint:1", "no")
+    posting = await box.posting("hint:1")
+    assert posting is not None
+    assert (posting.state, posting.ts, posting.lease_until) == ("sending", None, None)
+    assert [each.key for each in await box.in_flight()] == ["hint:1"]
+    assert await other.in_flight() == await other.abandoned() == []
+
+
+async def test_only_one_of_two_replicas_begins(box: Outbox, other: Outbox) -> None:
+    """Two that begin the same intent at the same time: one does."""
+    for number in range(10):
+        await box.add(Intent(f"hint:{number}", "post", "C1"))
+    begun = await asyncio.gather(*(each.sending(f"hint:{number}") for number in range(10) for each in (box, other)))
+    assert len([posting for posting in begun if posting is not None]) == 10
+
+
+async def test_a_dead_replicas_post_is_looked_after(box: Outbox, other: Outbox, clock: Clock) -> None:
+    """Once the lease is over another replica finds the row, takes it, and the first one has lost it."""
+    await box.add(POST)
+    await box.sending("hint:1")
+    clock.now += LEASE_S - 1
+    await box.renew()
+    clock.now += LEASE_S - 1
+    assert await other.abandoned() == []
+    clock.now += 2
+    assert [posting.key for posting in await other.abandoned()] == ["hint:1"]
+    assert await other.take_over("hint:1")
+    assert not await box.take_over("hint:1")
+    await box.sent("hint:1")
+    posting = await other.posting("hint:1")
+    assert posting is not None
+    assert posting.state == "sending"
+
+
+async def test_what_is_released_is_free_at_once(box: Outbox, other: Outbox) -> None:
+    """A replica that stops lets go of what it had begun."""
+    await box.add(POST)
+    await box.sending("hint:1")
+    await box.release()
+    assert await other.take_over("hint:1")
+
+
+async def test_an_answer_that_nobody_can_find_is_tried_a_few_times(box: Outbox) -> None:
+    """Every repeat is marked, and they come to an end."""
+    await box.add(ANSWER)
+    tries = 0
+    while (posting := await box.posting("answer:1")) is not None and (posting.state == "new" or posting.repeatable):
+        begun = await box.sending("answer:1")
+        assert begun is not None
+        assert begun.repeated == (tries > 0)
+        await box.unknown("answer:1", "missing_scope")
+        tries += 1
+    assert tries == TRIES

@@ -10,13 +10,20 @@ from typing import Any, Self
 from slack_sdk.web.async_client import AsyncWebClient
 from sqlalchemy import func, select
 
+from bot.answer.audience import Routed
 from bot.journal.inbox import Inbox, inbox
 from bot.journal.journal import Journal
+from bot.journal.notices import Notices
 from bot.journal.outbox import Outbox, outbox
-from bot.slack.app import SlackBot
+from bot.journal.threads import Threads
+from bot.slack.app import SlackBot, Surfaces
+from bot.slack.home import Vital
 from bot.slack.pace import Pace
+from bot.slack.rules import Rules
+from bot.slack.socket import SocketMode
 from bot.types import AnswerEvent, Done, Question, Source, Status, Text
 from ingest.database import Database, metadata
+from ingest.types import Audience
 from tests.fakes.slack import INCIDENTS, FakeSlack
 
 SOURCES = (
@@ -112,6 +119,31 @@ class Script:
         yield end
 
 
+class Looks(Script):
+    """Looks things up by script."""
+
+
+class Reading:
+    """Who may read what, as a test says; everybody everything otherwise."""
+
+    def __init__(self) -> None:
+        self.labels: frozenset[str] = frozenset()
+        self.private: str | None = None
+        self.heard = self.read = True
+
+    async def route(self, question: Question, shared: Audience, own: Audience) -> Routed:
+        """Return what the test says."""
+        return Routed(shared) if self.private is None else Routed(own, private=True, reason=self.private)
+
+    async def may_hear(self, done: Done, audience: Audience) -> bool:
+        """Return what the test says."""
+        return self.heard
+
+    async def may_read(self, path: str, audience: Audience) -> bool:
+        """Return what the test says."""
+        return self.read
+
+
 class Tally:
     """Counts with memory."""
 
@@ -164,7 +196,15 @@ class Room:
         self.inbox = Inbox(self.database, self.time, lambda: f"q{next(numbers)}")
         self.outbox = Outbox(self.database, self.time)
         self.answers = Script(self.journal)
+        self.looks = Looks(self.journal)
+        self.threads = Threads(self.database)
+        self.reading = Reading()
+        self.rules = Rules()
+        self.owner: str | None = None
+        self.vitals = [Vital("Documents", ok=True, words="43 documents, last synced 4 minutes ago")]
         self.bot: SlackBot | None = None
+        self.transport: Any = None
+        self.summary: Any = None
 
     async def __aenter__(self) -> Self:
         async with self.database.write() as connection:
@@ -184,7 +224,7 @@ class Room:
         """Start a bot on what is there."""
         self.bot = SlackBot(
             bot_token=self.slack.bot_token,
-            app_token=self.slack.app_token,
+            transport=self.transport or SocketMode(self.slack.app_token),
             api_url=self.slack.api_url,
             answers=self.answers,
             journal=self.journal,
@@ -192,6 +232,7 @@ class Room:
             outbox=self.outbox,
             lines=self.shelf,
             counts=self.tally,
+            surfaces=self.surfaces(),
             clock=self.time,
             rng=random.Random(7),
             sleep=self.time.sleep,
@@ -199,6 +240,29 @@ class Room:
         )
         await self.bot.start()
         return self
+
+    def surfaces(self) -> Surfaces:
+        """Return what stands behind the surfaces."""
+        return Surfaces(
+            threads=self.threads,
+            similar=self.looks.answer,
+            runbook=self.looks.answer,
+            vitals=self._vitals,
+            documents=self._documents,
+            labels=lambda: self.reading.labels,
+            route=self.reading.route,
+            may_hear=self.reading.may_hear,
+            may_read=self.reading.may_read,
+            owner=Notices(self.outbox, self.owner, self.time),
+            rules=self.rules,
+            summary=self.summary,
+        )
+
+    async def _vitals(self) -> list[Vital]:
+        return self.vitals
+
+    async def _documents(self, audience: Audience) -> dict[str, int]:
+        return {"runbook": 30, "postmortem": 1, "chunks": 1234}
 
     async def call(self, method: str, **arguments: Any) -> dict[str, Any]:
         """Call Slack as the bot's earlier life would have."""
@@ -227,6 +291,17 @@ class Room:
         async with asyncio.timeout(10):
             while (await self.bot.health()).waiting < questions:  # noqa: ASYNC110 - a queue tells nobody
                 await asyncio.sleep(0.01)
+
+    async def counted(self, silent: int) -> None:
+        """Wait until so many turns were silent."""
+        async with asyncio.timeout(10):
+            while self.tally.silent < silent:  # noqa: ASYNC110 - a count tells nobody
+                await asyncio.sleep(0.01)
+
+    async def all_rows(self) -> int:
+        """Return how many events were ever written down."""
+        async with self.database.read() as connection:
+            return await connection.scalar(select(func.count()).select_from(inbox)) or 0
 
     async def open_rows(self) -> int:
         """Return how many rows of inbox and outbox are not at their end."""

@@ -48,18 +48,18 @@ def test_below_an_answer() -> None:
     blocks = cards.ending(ended(), TODAY)
     check_message_blocks(blocks)
     assert [block["type"] for block in blocks] == ["context", "context", "actions", "context_actions"]
-    assert [button["text"]["text"] for button in blocks[2]["elements"]] == ["Show source 1", "Show source 2"]
+    assert [button["text"]["text"] for button in blocks[2]["elements"]] == ["Source 1", "Source 2"]
     assert [button["value"] for button in blocks[2]["elements"]] == ["q1:1", "q1:2"]
     assert "mrkdwn" not in str(blocks)
 
 
 def test_at_most_five_sources_have_a_button() -> None:
-    """More sources are named, five can be opened; a single one needs no number."""
+    """More sources are named, five can be opened."""
     many = tuple(Source(number, f"a/{number}.md", 1, 2, "T" * 300) for number in range(1, 40))
     blocks = cards.ending(ended(sources=many), TODAY)
     check_message_blocks(blocks)
     assert len(blocks[2]["elements"]) == 5
-    assert cards.ending(ended(sources=(POOL,)), TODAY)[2]["elements"][0]["text"]["text"] == "Show source"
+    assert cards.ending(ended(sources=(POOL,)), TODAY)[2]["elements"][0]["text"]["text"] == "Source 1"
 
 
 def test_below_nothing_found_and_below_a_failure() -> None:

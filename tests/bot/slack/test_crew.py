@@ -31,6 +31,20 @@ async def test_people_take_turns() -> None:
     assert done == ["a1", "a2", "b1", "c1", "a3"]
 
 
+async def test_nobody_has_all_the_places() -> None:
+    """One place is left for whoever comes next, however much somebody asks."""
+    crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
+    desk = Desk(crew, 3)
+    for number in range(5):
+        desk.put("a", f"a{number}", job(done, f"a{number}", gate))
+    assert (desk.working, desk.waiting) == (2, 3)
+    desk.put("b", "b", job(done, "b", gate))
+    assert (desk.working, desk.waiting) == (3, 3)
+    gate.set()
+    await crew.drain(5.0)
+    assert done[:3] == ["a0", "a1", "b"]
+
+
 async def test_who_leaves_the_desk_makes_room() -> None:
     """A job that only posts any more holds no place."""
     crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()

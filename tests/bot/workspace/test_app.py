@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import aiohttp
 import pytest
 from slack_bolt.async_app import AsyncAck, AsyncApp, AsyncBoltContext, AsyncRespond
 from slack_sdk.web.async_client import AsyncWebClient
@@ -218,3 +219,26 @@ async def test_mention_by_name_is_typed(slack: FakeSlack) -> None:
     """What a person types is escaped as Slack does, and @copilot becomes a mention."""
     typed = slack.workspace.gestures.typed("@copilot is a<b & mail@copilot.dev fine? @nobody")
     assert typed == f"<@{COPILOT}> is a&lt;b &amp; mail@copilot.dev fine? @nobody"
+
+
+async def test_channel_by_name_is_typed(slack: FakeSlack) -> None:
+    """`#incidents` becomes the channel, with its name beside it, as Slack sends it; other numbers stay."""
+    typed = slack.workspace.gestures.typed("catch me up on #incidents, not #nowhere or a#payments or #12")
+    assert typed == f"catch me up on <#{INCIDENTS}|incidents>, not #nowhere or a#payments or #12"
+    message = slack.say(INCIDENTS, typed)
+    assert {"type": "channel", "channel_id": INCIDENTS} in message["blocks"][0]["elements"][0]["elements"]
+
+
+async def test_a_permalink_leads_to_the_page(slack: FakeSlack, client: AsyncWebClient) -> None:
+    """chat.getPermalink names a message; its address leads to the channel, or to the thread of a reply."""
+    root = slack.say(INCIDENTS, "down")
+    reply = slack.reply(root, "still down")
+    for message, place in ((root, INCIDENTS), (reply, f"{INCIDENTS}/{root['ts']}")):
+        link = (await client.chat_getPermalink(channel=INCIDENTS, message_ts=message["ts"]))["permalink"]
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(link, allow_redirects=False) as answer,
+            session.get(link.replace(INCIDENTS, "C0NOWHERE")) as missing,
+        ):
+            assert (answer.status, answer.headers["Location"]) == (302, f"/#{place}")
+            assert missing.status == 404

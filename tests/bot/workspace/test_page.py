@@ -304,3 +304,68 @@ async def test_narrow_page_has_no_sideways_scroll(
         await browser.see("#channels button", "payments")
     finally:
         await browser.do(chromium.execute_cdp_cmd, "Emulation.clearDeviceMetricsOverride", {})
+
+
+async def test_the_menu_of_a_message(browser: Browser, live: FakeSlack) -> None:
+    """One's own message can be edited and deleted; every message can be handed to the app's shortcut; Escape closes."""
+    app = AsyncApp(client=client_of(live))
+    chosen: list[dict[str, Any]] = []
+
+    @app.shortcut("ask_about_this")
+    async def asked(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        chosen.append(body)
+        live.wake()
+
+    async with Connected(app, live):
+        await browser.type("#composer-main", "it is <b>down</b>", Keys.ENTER)
+        await browser.see("#list article", "it is <b>down</b>")
+        await browser.run("document.querySelector('#list .tools summary').focus()")
+        await browser.press(Keys.ENTER)
+        await browser.see("#list .tools-menu button", "Ask about this")
+        await browser.press(Keys.ESCAPE)
+        await browser.gone("#list .tools-menu")
+        await browser.run("document.querySelector('#list .tools summary').click()")
+        await browser.click("#list .tools-menu button", "Ask about this")
+        await live.until(lambda: chosen)
+        assert chosen[0]["message"]["text"] == "it is &lt;b&gt;down&lt;/b&gt;"
+        await browser.run("document.querySelector('#list .tools summary').click()")
+        await browser.click("#list .tools-menu button", "Edit")
+        assert await browser.run("return document.activeElement.value") == "it is <b>down</b>"
+        await browser.press(" again")
+        await browser.press(Keys.ENTER)
+        await browser.see("#list article", "it is <b>down</b> again")
+        await browser.see("#list .edited", "(edited)")
+        await browser.run("document.querySelector('#list .tools summary').click()")
+        await browser.click("#list .tools-menu button", "Delete")
+        await live.until(lambda: not live.messages(INCIDENTS))
+        await browser.gone("#list article")
+
+
+async def test_the_home_tab_is_asked_for_when_it_is_opened(browser: Browser, live: FakeSlack) -> None:
+    """The tab is beside the direct message; it is read from its top, and its buttons reach the app."""
+    app = AsyncApp(client=client_of(live))
+    pressed: list[str] = []
+    lines = [{"type": "section", "text": {"type": "plain_text", "text": f"line {number}"}} for number in range(60)]
+
+    @app.event("app_home_opened")
+    async def opened(event: dict[str, Any], client: AsyncWebClient) -> None:
+        if event["tab"] == "home":
+            await client.views_publish(user_id=event["user"], view={"type": "home", "blocks": [*BUTTONS[:1], *lines]})
+
+    @app.action("go")
+    async def went(ack: AsyncAck, body: dict[str, Any]) -> None:
+        await ack()
+        pressed.append(body["container"]["type"])
+        live.wake()
+
+    async with Connected(app, live):
+        await browser.click("#directs button", "copilot")
+        await browser.click("#tabs button", "Home")
+        await browser.see("#list .home", "line 1")
+        assert await browser.run("return document.getElementById('list').scrollTop") == 0
+        await browser.click("#list .home .button", "Go")
+        await live.until(lambda: pressed)
+        assert pressed == ["view"]
+        await browser.click("#tabs button", "Messages")
+        await browser.see("#composer-main")

@@ -85,14 +85,22 @@ def test_the_body_begins_after_the_front_matter_and_lines_stay() -> None:
 @pytest.mark.parametrize(
     ("front", "words"),
     [
-        ("audience: leads", "left out: its audience is leads, and only `everyone` is served so far"),
-        ("audience: [everyone, leads]", "left out: its audience is everyone, leads, and only"),
+        (
+            "audience: leads",
+            "left out: its audience names leads, which is no Slack id and not in slack.names, so nobody",
+        ),
+        ("audience: [C0123ABCD, leads]", "left out: its audience names leads, which is no Slack id"),
+        ("audience: [everyone, C0123ABCD]", "left out: its audience names `everyone` beside others, so nobody may"),
+        ("audience:", "left out: its audience cannot be understood, so nobody may read it"),
+        ("audience: #payments", "left out: its audience cannot be understood, so nobody may read it"),
+        ("audiences: C0123ABCD", "left out: its audience cannot be understood, so nobody may read it"),
+        ("audience: C0123ABCD\naudience: everyone", "left out: its audience cannot be understood, so nobody may"),
         ("audience: {x: y}", "left out: its audience cannot be understood, so nobody may read it"),
         ("audience: [", "left out: its audience cannot be understood, so nobody may read it"),
     ],
 )
-def test_what_is_not_for_everyone_is_left_out_with_the_reason(front: str, words: str) -> None:
-    """An audience that is not enforced yet is not served."""
+def test_what_cannot_be_understood_is_left_out_with_the_reason(front: str, words: str) -> None:
+    """Nobody reads by accident what was meant for few; the owner is told why it is missing."""
     assert (of("x.md", f"---\n{front}\n---\nBody\n").left_out or "").startswith(words)
 
 

@@ -26,6 +26,9 @@ RUN_SERVER = "import sys, chromadb_rust_bindings as chroma; chroma.cli(['chroma'
 
 START_S = 30.0
 
+OTHERS = frozenset({"asked", "answered", "felt", "inbox", "outbox", "sync_requests"})
+"""Tables that are no part of the documents; they are there when tests of other rooms have been loaded."""
+
 
 @contextmanager
 def chroma_at(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
@@ -48,6 +51,16 @@ def chroma_at(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
             yield server
         finally:
             server.kill()
+
+
+async def state_of(database: Database) -> dict[str, list[tuple[object, ...]]]:
+    """Return every row of every table, sorted: two databases in the same state give the same."""
+    async with database.read() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in await connection.execute(table.select())), key=repr)
+            for table in metadata.sorted_tables
+            if table.name not in OTHERS
+        }
 
 
 def free_port() -> int:

@@ -1,7 +1,8 @@
 """Search: four signals fused over one state of the documents, filters that demand, evidence that can be judged."""
 
 from collections.abc import Sequence
-from dataclasses import astuple
+from dataclasses import astuple, replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,7 +14,6 @@ from ingest.index.search import (
     CHUNK_VECTOR,
     CHUNK_WORDS,
     DOCUMENT_WORDS,
-    RUNBOOK_FIRST,
     Evidence,
     Filter,
     Found,
@@ -23,7 +23,7 @@ from ingest.index.search import (
     search,
 )
 from ingest.index.words import terms
-from ingest.types import Document
+from ingest.types import EVERYONE, FULL_MEMBERS, NOBODY, Audience, Document
 from tests.fakes.embed import HashEmbedder
 
 EMBEDDER = HashEmbedder()
@@ -80,7 +80,7 @@ def test_the_page_that_speaks_of_it_is_first() -> None:
     assert paths(result)[:2] == ["pool", "past"]
     scores = [hit.score for hit in result.hits]
     assert scores == sorted(scores, reverse=True)
-    assert all(0.0 <= score <= 1.0 + RUNBOOK_FIRST for score in scores)
+    assert all(0.0 <= score <= 1.0 for score in scores)
 
 
 def test_no_more_documents_than_asked_for() -> None:
@@ -167,22 +167,34 @@ def test_a_runbook_stands_before_a_postmortem_that_says_the_same() -> None:
     assert paths(found(twins, "pool exhausted")) == ["b-book", "a-past"]
 
 
-def test_each_of_the_four_signals_can_bring_a_document_up() -> None:
-    """Chunks by meaning and by words, the card, and the whole document: without any one, ranks change."""
-    snapshot = Snapshot(contents_of(ALL))
-    assert (len(snapshot.passage_words), len(snapshot.document_words)) == (len(snapshot.rows), 4)
-    assert snapshot.cards.shape == (4, 64)
-    assert {CHUNK_VECTOR, CHUNK_WORDS, CARD_VECTOR, DOCUMENT_WORDS} == {0, 1, 2, 3}
-    spread = page(
-        "spread", "# Ledger\n\nAlpha.\n\n## One\n\nBravo words.\n\n## Two\n\nCharlie words.\n", title="Ledger"
-    )
-    partly = page("partly", "# Other\n\nAlpha words.\n", title="Other")
-    assert paths(found([partly, spread], "alpha bravo charlie"))[0] == "spread"
-    carded = page("carded", "# Zulu\n\nWhat to do when mirrors lag.\n\n## Fix\n\nX.\n", title="Mirrors lag")
-    buried = page(
-        "buried", "# Other\n\nWords.\n\n## Notes\n\nMirrors lag, among other things of no weight.\n", title="Other"
-    )
-    assert paths(found([buried, carded], "mirrors lag"))[0] == "carded"
+ZERO = np.zeros(64, dtype=np.float32)
+EAST, NORTH = np.eye(64, dtype=np.float32)[:2]
+
+
+def led_by(signal: int) -> tuple[Contents, Query]:
+    """Return two documents that differ in one signal alone, and a question that tells them apart."""
+    apart = {CHUNK_WORDS: "Mirrors and lag.\n\n## More\n\nOther words.", DOCUMENT_WORDS: "Lag.\n\n## More\n\nLag more."}
+    plain = {
+        CHUNK_WORDS: "Mirrors.\n\n## More\n\nLag and other words.",
+        DOCUMENT_WORDS: "Lag.\n\n## More\n\nMuch more.",
+    }
+    texts = {name: f"# Title\n\n{body.get(signal, 'Same.')}\n" for name, body in (("last", plain), ("first", apart))}
+    contents = contents_of([page(name, text, title="Title") for name, text in texts.items()])
+    vectors = np.tile(NORTH, (len(contents.order), 1))
+    favoured = [row.vector_hash for row in contents.rows if row.chunk.document_id == "docs/first.md"]
+    for name in {CHUNK_VECTOR: favoured, CARD_VECTOR: ["card docs/first.md"]}.get(signal, []):
+        vectors[contents.order[name]] = EAST
+    asked = tuple(terms("mirrors lag")) if signal in apart else ()
+    return replace(contents, vectors=vectors), Query(asked, ZERO if signal in apart else EAST, Filter(), 10)
+
+
+@pytest.mark.parametrize("signal", [CHUNK_VECTOR, CHUNK_WORDS, CARD_VECTOR, DOCUMENT_WORDS])
+def test_each_of_the_four_signals_brings_a_document_up_by_itself(signal: int) -> None:
+    """Passages by meaning and by words, the card, and the whole document: each counts where all others are level."""
+    contents, query = led_by(signal)
+    result = search(Snapshot(contents), query)
+    assert paths(result) == ["first", "last"]
+    assert result.hits[0].score > result.hits[1].score
 
 
 def test_neighbours_that_an_index_names_are_taken_as_candidates() -> None:
@@ -257,3 +269,54 @@ def test_a_question_about_the_past_is_recognised(question: str) -> None:
 def test_a_question_about_what_to_do_is_not_one_about_the_past(question: str) -> None:
     """Runbooks answer it, and they must not be filtered away."""
     assert not asks_for_history(question)
+
+
+PAY = page("pay", "# Pay\n\nThe connection pool of payments is exhausted by giraffes.\n", audience=("C1PAY",))
+BOSS = page("boss", "# Boss\n\nConnection pool, exhausted connection pool.\n", audience=("U9BOSS", "C1PAY"))
+PAYERS = Audience.of([{*EVERYONE, "C1PAY"}])
+
+
+@pytest.mark.parametrize(
+    ("audience", "expected"),
+    [
+        (None, {"pool", "pods", "past", "cdn", "pay", "boss"}),
+        (FULL_MEMBERS, {"pool", "pods", "past", "cdn"}),
+        (PAYERS, {"pool", "pods", "past", "cdn", "pay", "boss"}),
+        (Audience.of([{*EVERYONE, "U9BOSS"}]), {"pool", "pods", "past", "cdn", "boss"}),
+        (Audience.of([{*EVERYONE, "C1PAY"}, {*EVERYONE, "U9BOSS"}]), {"pool", "pods", "past", "cdn", "boss"}),
+        (NOBODY, set()),
+    ],
+)
+def test_only_what_all_readers_may_read_is_found(audience: Audience | None, expected: set[str]) -> None:
+    """The audience stands in the query; without one, as on the terminal, everything is found."""
+    assert set(paths(found([*ALL, PAY, BOSS], "connection pool", Filter(audience=audience)))) == expected
+
+
+@pytest.mark.parametrize("question", ["connection pool exhausted", "giraffes", "roll back the loop", "payments"])
+@pytest.mark.parametrize("kind", [None, "runbook", "postmortem"])
+def test_what_may_not_be_read_has_no_influence(question: str, kind: Any) -> None:
+    """Order, scores, passages and evidence are those of an index that never held it: they give nothing away."""
+    with_them = found([PAY, *ALL, BOSS], question, Filter(kind=kind, audience=FULL_MEMBERS))
+    without = found(ALL, question, Filter(kind=kind))
+    assert paths(with_them) == paths(without)
+    assert astuple(with_them.evidence) == pytest.approx(astuple(without.evidence))
+    for one, other in zip(with_them.hits, without.hits, strict=True):
+        assert one.score == pytest.approx(other.score)
+        assert [each.chunk_id for each in one.passages] == [each.chunk_id for each in other.passages]
+
+
+def test_many_nearer_pages_that_may_not_be_read_take_no_place() -> None:
+    """However many of them stand before it, the page that may be read is found."""
+    closed = [page(f"closed{n}", f"# Pool {n}\n\nConnection pool exhausted.\n", audience=("U9",)) for n in range(300)]
+    result = found([*closed, CDN, POOL], "connection pool exhausted", Filter(audience=FULL_MEMBERS))
+    assert paths(result) == ["pool", "cdn"]
+
+
+def test_an_audience_that_may_read_everything_sees_the_whole() -> None:
+    """Then nothing needs to be masked, and Chroma may serve."""
+    snapshot = Snapshot(contents_of([*ALL, PAY]))
+    assert (snapshot.view(PAYERS), snapshot.view(None), snapshot.labels) == (None, None, frozenset({"C1PAY"}))
+    view = snapshot.view(FULL_MEMBERS)
+    assert view is not None
+    assert view is snapshot.view(Audience.of([EVERYONE]))
+    assert view.documents.tolist() == [True, True, True, True, False]

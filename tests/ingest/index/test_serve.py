@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,14 @@ import pytest
 from sqlalchemy import select
 
 from ingest.documents.store import Library, Vector, chroma_changes_table
-from ingest.errors import IndexBroken
+from ingest.errors import EmbedderBroken, IndexBroken
 from ingest.index.chroma import Chroma
 from ingest.index.exact import Exact, Near
 from ingest.index.roots import Request, sync_all
-from ingest.index.search import Filter
+from ingest.index.search import Filter, Found
 from ingest.index.serve import CANARIES, Index, catch_up, changes_waiting
 from ingest.index.sync import Sync
+from ingest.types import EVERYONE, FULL_MEMBERS, Audience
 from tests.conftest import NOW, Write
 from tests.fakes.embed import HashEmbedder
 from tests.ingest.index import reopen
@@ -385,6 +387,7 @@ def test_damage_is_seen_before_chroma_serves_and_mended(big: Big, tmp_path: Path
         assert starts <= len(DAMAGE) + 1, "a folder killed the process twice"
         command = [sys.executable, "-m", reopen.__name__, str(big.database), *left]
         done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+        assert done.returncode <= 0, done.stderr  # killed by a signal, or well
         shown = [json.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
         rows |= {str(row["folder"]): row for row in shown}
     answer, served = reopen.ANSWER, {"ok": True, "detail": "Chroma serves"}
@@ -395,3 +398,71 @@ def test_damage_is_seen_before_chroma_serves_and_mended(big: Big, tmp_path: Path
     assert {name: row["meanwhile"] for name, row in rows.items() if name != "intact"} == {
         name: [said, answer] for name in DAMAGE
     }
+
+
+CLOSED = "---\naudience: [C1PAY]\n---\n"
+
+
+async def test_what_was_closed_since_the_snapshot_is_not_shown(house: House) -> None:
+    """Another process took the change in, and this index has not heard: the database has the last word."""
+    everybody = Filter(audience=FULL_MEMBERS)
+    await house.index.refresh()
+    page = house.root / "page7.md"
+    page.write_text(CLOSED + page.read_text())
+    await house.sync()
+    found = [hit.document.path for hit in (await house.index.search("pool of service7", everybody, 50)).hits]
+    assert found
+    assert "docs/page7.md" not in found
+    assert house.index.labels == {"C1PAY"}
+
+
+@pytest.mark.parametrize("audience", [FULL_MEMBERS, Audience.of([{*EVERYONE, "C1PAY"}])])
+async def test_chroma_serves_only_an_audience_that_may_read_everything(house: House, audience: Audience) -> None:
+    """Under any other, its nearest would be of pages that may not be read, and leave out those that may."""
+    page = house.root / "page7.md"
+    page.write_text(CLOSED + page.read_text())
+    await house.sync()
+    await house.index.start_chroma()
+    house.shelf.calls.clear()
+    await house.index.search("pool of service7", Filter(audience=audience), 3)
+    assert house.shelf.calls == ([] if audience == FULL_MEMBERS else ["nearest"])
+
+
+async def searched_until_warm(index: Index) -> Found:
+    """Search again and again until not by words alone."""
+    async with asyncio.timeout(5):
+        while True:
+            found = await index.search("pool of service7", Filter(), 3)
+            if not found.by_words:
+                return found
+            await asyncio.sleep(0.01)
+
+
+async def test_words_answer_while_the_embedder_is_loaded(house: House) -> None:
+    """Right after the start nobody waits for the weights: the words find the page, and say that they did so alone."""
+    loaded = threading.Event()
+
+    def waits(_texts: Sequence[str]) -> None:
+        loaded.wait(5)
+
+    embedder = HashEmbedder(before=waits)
+    house.index = Index(house.library, embedder)
+    house.index.warm_up()
+    found = await house.index.search("pool of service7", Filter(), 3)
+    assert (found.hits[0].document.path, found.by_words) == ("docs/page7.md", True)
+    assert embedder.embedded == []
+    loaded.set()
+    await searched_until_warm(house.index)
+    assert embedder.embedded[-1] == "pool of service7"
+
+
+async def test_an_embedder_that_cannot_be_loaded_is_no_reason_to_stay_with_words(house: House) -> None:
+    """When the weights are missing the next search says so, instead of going on by words for ever."""
+
+    def missing(_texts: Sequence[str]) -> None:
+        raise EmbedderBroken("The weights are missing.")
+
+    house.index = Index(house.library, HashEmbedder(before=missing))
+    house.index.warm_up()
+    with pytest.raises(EmbedderBroken):
+        await searched_until_warm(house.index)

@@ -15,6 +15,7 @@ from ingest.index.exact import Exact, Vectors, top
 from tests.ingest.index.conftest import chroma_at, free_port
 
 MODEL, DIMENSION = "model@1", 8
+PATIENCE_S = 20.0
 
 
 def rows(*parts: Sequence[float]) -> Vector:
@@ -196,7 +197,7 @@ async def test_a_server_that_is_not_there_hangs_or_goes_away_is_an_error_of_ours
         await index.put(["one"], EAST[None])
         server.send_signal(signal.SIGSTOP)
         with pytest.raises(IndexBroken, match="does not answer as it should"):
-            await index.nearest(EAST, 1)
+            await asyncio.wait_for(index.nearest(EAST, 1), PATIENCE_S)
     for call in (index.nearest(EAST, 1), index.size(), index.put(["one"], EAST[None]), index.drop(["one"])):
         with pytest.raises(IndexBroken, match="does not answer as it should"):
             await call
@@ -212,10 +213,12 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
         writer.close()
 
     async with await asyncio.start_server(hang, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
-        with pytest.raises(IndexBroken, match="does not answer as it should"):
-            await Chroma(f"http://127.0.0.1:{port}", MODEL, DIMENSION, patience_s=0.2).open()
-        over.set()
+        index = Chroma(f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}", MODEL, DIMENSION, patience_s=0.2)
+        try:
+            with pytest.raises(IndexBroken, match="does not answer as it should"):
+                await asyncio.wait_for(index.open(), PATIENCE_S)
+        finally:
+            over.set()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """The word index: how words meet, what filters demand, and what an empty one says."""
 
+import numpy as np
 import pytest
 
 from ingest.index.words import Entry, Words, terms
@@ -79,6 +80,27 @@ def test_a_filter_changes_no_score(words: Words) -> None:
     free = dict(words.best(terms("connection pool"), 10))
     held = dict(words.best(terms("connection pool"), 10, ["service:postgres"]))
     assert held == pytest.approx(free)
+
+
+@pytest.mark.parametrize("question", ["postgres pool", "restart", "tuesday pool connection"])
+@pytest.mark.parametrize("seen", [[0, 1], [1, 2], [0], [0, 1, 2], []])
+def test_what_a_reader_may_not_see_changes_nothing_that_they_see(seen: list[int], question: str) -> None:
+    """Found, scored and counted is as if the other pages were not there: not even that a word stands in them shows."""
+    pages = list(PAGES.items())
+    every = Words(Entry(name, terms(text), tags) for name, (text, tags) in pages)
+    few = Words(Entry(name, terms(text), tags) for name, (text, tags) in (pages[number] for number in seen))
+    among = np.isin(np.arange(3), seen)
+    assert every.best(terms(question), 10, among=among) == few.best(terms(question), 10)
+    assert every.rarity(terms(question), among) == few.rarity(terms(question))
+
+
+@pytest.mark.parametrize(
+    ("length", "seen_as"), [(1, 1), (40, 40), (41, 40), (55, 54), (57, 56), (119, 112), (1_000, 984)]
+)
+def test_lengths_are_rounded_as_lucene_does(length: int, seen_as: int) -> None:
+    """Exact to 40, then down to an eighth: the verdict was fitted on scores of such lengths."""
+    longer, as_seen = (Words([Entry("a", ["pool"] + ["x"] * (n - 1)), Entry("b", ["y"])]) for n in (length, seen_as))
+    assert longer._rounded.tolist() == as_seen._rounded.tolist() == [seen_as, 1]
 
 
 @pytest.mark.parametrize("question", ["", "what is it", "zebra giraffe"])

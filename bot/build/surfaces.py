@@ -1,0 +1,69 @@
+"""What stands behind Slack's surfaces besides answering, put together from the house's rooms."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from bot.answer.audience import Router, may_hear, may_read
+from bot.answer.lookup import Lookups
+from bot.build.house import House
+from bot.claude.client import Writer
+from bot.slack.app import Surfaces
+from bot.slack.home import Vital
+from bot.slack.rules import Rules
+
+STALE_S = 1_800.0
+"""Folders are synced every ten minutes (bot.commands.follow): three missed ones are a fault."""
+
+
+def surfaces(house: House, writer: Writer, fault: Callable[[str], None]) -> Surfaces:
+    """Return what the bot shows and looks up besides answering; `fault` counts what went wrong by its name."""
+    lookups = Lookups(house.index, house.journal, time.time, fault)
+    slack = house.settings.slack
+    return Surfaces(
+        threads=house.threads,
+        similar=lookups.similar,
+        runbook=lookups.runbook,
+        vitals=_Vitals(house, writer).look,
+        documents=house.index.counts,
+        labels=lambda: house.index.labels,
+        route=Router(house.index, fault).route,
+        may_hear=partial(may_hear, house.library),
+        may_read=partial(may_read, house.library),
+        owner=house.notices,
+        rules=Rules(frozenset(slack.channels), slack.strict),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Vitals:
+    """How the rooms below Slack are."""
+
+    house: House
+    writer: Writer
+
+    async def look(self) -> Sequence[Vital]:
+        """Return the documents with their age, the vectors, and who words the answers."""
+        vectors = self.house.index.health
+        closed = self.house.budget.closed
+        model = closed or self.writer.model or "none: the passages are quoted"
+        return [
+            await self._documents(),
+            Vital("Vectors", vectors.ok, vectors.detail),
+            Vital("Model", ok=closed is None, words=model),
+        ]
+
+    async def _documents(self) -> Vital:
+        counts = await self.house.library.counts()
+        at = await self.house.library.last_synced()
+        if at is None:
+            return Vital("Documents", ok=False, words="not synced yet")
+        age_s = max(0.0, time.time() - at)
+        words = f"{counts['chunks']:,} passages, level with their folders {_ago(age_s)}"
+        return Vital("Documents", bool(counts["chunks"]) and age_s < STALE_S, words)
+
+
+def _ago(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return "less than a minute ago" if minutes < 1 else f"{minutes} minute{'s' * (minutes != 1)} ago"
