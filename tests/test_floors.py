@@ -46,6 +46,7 @@ HOMES: Mapping[str, str] = {
     "typer": "bot/__main__.py",
     "rich": "bot/commands/screen.py",
     "watchfiles": "bot/commands/follow.py",
+    "apscheduler": "bot/schedule/",
 }
 """The one place of each library: a file, or a folder."""
 

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Protocol
 
 from bot.answer.claim import orders_in
@@ -12,9 +13,8 @@ from ingest.types import Audience, Passage
 DOCUMENTS = 4
 """Documents an answer may draw on: the right one is among the first five in .94 of questions (shared measurements)."""
 
-PASSAGES_OF_FIRST, PASSAGES_OF_OTHERS = 4, 2
+PASSAGES_OF_FIRST, PASSAGES_OF_OTHERS = 6, 2
 """The best document is quoted at length, as its check, fix and rollback belong together; the others briefly."""
-
 
 SIMILAR = 0.75
 """How sure it must be, from the postmortems alone, that one of them would answer, to be named beside a runbook."""
@@ -23,6 +23,25 @@ _TASK = re.compile(r"^\W*(?:please\s+)?how (?:do|to|can|should|would)\b", re.IGN
 
 COMMANDS_HELP = 0.1
 """What a passage with commands gains over its neighbours in the same document: people on call came to act."""
+
+
+SECTIONS_OF_USE = tuple(
+    (re.compile(words, re.IGNORECASE), gain)
+    for words, gain in (
+        (r"escalat|background|do not|reference|see also|follow.?up|timeline|impact|history|links", -0.2),
+        (r"check|diagnos|investigat|verify|confirm|triage|debug", 0.4),
+        (r"fix|mitigat|resol|remed|solution|steps|procedure|recover|repair|restore|what to do|how to|action", 0.35),
+        (r"tell.*apart|differen", 0.2),
+    )
+)
+"""What a section's title says about its use at 3 a.m.: first what to look at, then what to do, last whom to call. The
+words are those that public runbook templates use (Prometheus operator, OpenShift, SRE workbook)."""
+
+BEGINNING = 2
+"""Passages of each of the two best sections that come first: what to look at, and what to do then."""
+
+FAR_NEARER = 0.35
+"""By how much a passage must be nearer than the section to act on to come before it: a question about one detail."""
 
 
 class Search(Protocol):
@@ -86,11 +105,28 @@ def _asks_for_a_task(question: str) -> bool:
 def _chosen(hits: tuple[Hit, ...]) -> tuple[Passage, ...]:
     chosen: list[Passage] = []
     for number, hit in enumerate(hits):
-        best = sorted(hit.passages, key=lambda passage: -_use(passage))
-        chosen += best[: PASSAGES_OF_OTHERS if number else PASSAGES_OF_FIRST]
+        chosen += _to_act_on(hit.passages)[: PASSAGES_OF_OTHERS if number else PASSAGES_OF_FIRST]
     return tuple(chosen)
 
 
+def _to_act_on(passages: tuple[Passage, ...]) -> list[Passage]:
+    """Return a document's passages, the most useful first: the beginnings of its best sections, then their rest.
+
+    Steps are of use in their order only, so a section is begun at its first step, however near a later one is; only a
+    passage that is nearer by far, as for a question about one detail, comes before all.
+    """
+    in_order = sorted(passages, key=lambda passage: passage.start_line)
+    sections = [list(group) for _, group in groupby(in_order, key=lambda passage: passage.heading)]
+    sections.sort(key=lambda section: -max(map(_use, section)))
+    nearest = passages[0]
+    detail = [nearest] if nearest.score - sections[0][0].score >= FAR_NEARER else []
+    begun = [passage for section in sections[:2] for passage in section[:BEGINNING]]
+    rest = [passage for section in sections for passage in section]
+    return list(dict.fromkeys([*detail, *begun, *rest]))
+
+
 def _use(passage: Passage) -> float:
-    """Return how much a passage helps: its score, and more if it says what to run."""
-    return passage.score + (COMMANDS_HELP if "```" in passage.text else 0.0)
+    """Return how much a passage helps somebody who came to act: its score, and what its section is for."""
+    title = passage.heading.rsplit(" > ", 1)[-1]
+    of_use = next((gain for pattern, gain in SECTIONS_OF_USE if pattern.search(title)), 0.0)
+    return passage.score + of_use + (COMMANDS_HELP if "```" in passage.text else 0.0)

@@ -8,9 +8,8 @@ from dataclasses import dataclass, field
 
 from prometheus_client import CollectorRegistry
 
-from bot.build.house import House
+from bot.build.house import House, Writers
 from bot.build.surfaces import surfaces
-from bot.claude.client import Writer
 from bot.door.door import Checks, Door, Routes
 from bot.door.metrics import Metrics
 from bot.errors import BotError
@@ -61,19 +60,19 @@ async def chat_of(settings: Settings, fault: Callable[[str], None]) -> AsyncIter
         yield Chat(workspace.bot_token, workspace.api_url, socket, page=workspace.url)
 
 
-def slack_bot(house: House, writer: Writer, chat: Chat, metrics: Metrics) -> SlackBot:
+def slack_bot(house: House, writers: Writers, chat: Chat, metrics: Metrics) -> SlackBot:
     """Return the bot, ready to start."""
     return SlackBot(
         bot_token=chat.bot_token,
         transport=chat.transport,
         api_url=chat.api_url,
-        answers=house.answerer(writer, metrics.fault),
+        answers=house.answerer(writers.answer, metrics.fault),
         journal=house.journal,
         inbox=house.inbox,
         outbox=house.outbox,
         lines=house.library,
         counts=metrics,
-        surfaces=surfaces(house, writer, metrics.fault),
+        surfaces=surfaces(house, writers, metrics.fault),
         clock=time.time,
         rng=random.Random(),
         pace=None if chat.page is None else AT_HOME,

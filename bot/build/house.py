@@ -24,7 +24,7 @@ from bot.journal.spent import DAY_S, Limits, Spent
 from bot.journal.threads import Threads
 from bot.migrations import migrate
 from bot.requests import Requests
-from bot.settings import Settings
+from bot.settings import Role, Settings
 from ingest.database import Database
 from ingest.documents.audience import Rules
 from ingest.documents.store import Library
@@ -170,13 +170,21 @@ class Unwatched:
 
 
 @asynccontextmanager
-async def writer_of(settings: Settings) -> AsyncIterator[Writer]:
-    """Open Claude where a key or a server is set, else the quotes."""
-    writer = Claude(settings.claude) if settings.claude.configured else Quotes()
+async def writer_of(settings: Settings, role: Role = "answer") -> AsyncIterator[Writer]:
+    """Open Claude where a key or a server is set, in the model of its role, else the quotes."""
+    writer = Claude(settings.claude, role=role) if settings.claude.configured else Quotes()
     try:
         yield writer
     finally:
         await writer.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Writers:
+    """Who words answers, and who chooses the lines of a summary."""
+
+    answer: Writer
+    summary: Writer
 
 
 async def warm(writer: Writer) -> None:

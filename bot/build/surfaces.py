@@ -7,7 +7,8 @@ from functools import partial
 
 from bot.answer.audience import Router, may_hear, may_read
 from bot.answer.lookup import Lookups
-from bot.build.house import House
+from bot.answer.summary import Summaries
+from bot.build.house import House, Writers
 from bot.claude.client import Writer
 from bot.slack.app import Surfaces
 from bot.slack.home import Vital
@@ -17,7 +18,7 @@ STALE_S = 1_800.0
 """Folders are synced every ten minutes (bot.commands.follow): three missed ones are a fault."""
 
 
-def surfaces(house: House, writer: Writer, fault: Callable[[str], None]) -> Surfaces:
+def surfaces(house: House, writers: Writers, fault: Callable[[str], None]) -> Surfaces:
     """Return what the bot shows and looks up besides answering; `fault` counts what went wrong by its name."""
     lookups = Lookups(house.index, house.journal, time.time, fault)
     slack = house.settings.slack
@@ -25,7 +26,7 @@ def surfaces(house: House, writer: Writer, fault: Callable[[str], None]) -> Surf
         threads=house.threads,
         similar=lookups.similar,
         runbook=lookups.runbook,
-        vitals=_Vitals(house, writer).look,
+        vitals=_Vitals(house, writers.answer).look,
         documents=house.index.counts,
         labels=lambda: house.index.labels,
         route=Router(house.index, fault).route,
@@ -33,6 +34,7 @@ def surfaces(house: House, writer: Writer, fault: Callable[[str], None]) -> Surf
         may_read=partial(may_read, house.library),
         owner=house.notices,
         rules=Rules(frozenset(slack.channels), slack.strict),
+        summary=None if writers.summary.model is None else Summaries(writers.summary, house.budget),
     )
 
 

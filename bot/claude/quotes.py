@@ -8,9 +8,9 @@ from bot.claude.plain import name, quoted
 from bot.claude.request import Grounding
 from ingest.types import Passage
 
-MOST_PASSAGES = 3
+MOST_PASSAGES = 4
 """More of one document than this is a document, not an answer."""
-MOST_CHARACTERS = 2_500
+MOST_CHARACTERS = 3_000
 """What one Slack message shows without folding is about 3,000 characters; the label and the sources need the rest."""
 ALSO_RELEVANT = 2
 """Other documents named below the quotes (MESSAGES.md)."""
@@ -66,10 +66,16 @@ def _chosen(ranked: list[_Numbered]) -> list[_Numbered]:
 
 
 def _shown(chosen: list[_Numbered]) -> Iterator[tuple[int, str]]:
-    """Return number and Markdown of each passage that leaves anything to show."""
+    """Return number and Markdown of each passage that leaves anything to show, its section named where it starts."""
+    before = None
     for each in chosen:
-        if text := quoted(each.passage.text, most=MOST_CHARACTERS, in_code=each.passage.in_code):
-            yield each.number, text
+        passage = each.passage
+        if text := quoted(passage.text, most=MOST_CHARACTERS, in_code=passage.in_code):
+            goes_on = before is not None and before.heading == passage.heading
+            named = passage.text.lstrip().startswith("#") or goes_on or not passage.heading
+            section = "" if named else f"**{name(passage.heading.rsplit(' > ', 1)[-1])}** (continued)\n\n"
+            yield each.number, f"{section}{text}"
+        before = passage
 
 
 def _marked(text: str, number: int) -> str:

@@ -83,7 +83,7 @@ def _row(question: _Asked, found: Found, roots: dict[str, str]) -> dict[str, obj
 
 def _questions(path: Path) -> list[_Asked]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
         rows = [json.loads(line) for line in lines if line.strip()]
         return [_Asked(str(row["id"]), str(row["query"])) for row in rows]
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -12,8 +12,7 @@ from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
 from bot.build.chat import chat_of, door, slack_bot
-from bot.build.house import House, opened, warm, writer_of
-from bot.claude.client import Writer
+from bot.build.house import House, Writers, opened, warm, writer_of
 from bot.commands import screen
 from bot.commands.follow import Follower
 from bot.commands.knowledge import sync_here
@@ -39,12 +38,16 @@ async def run(settings: Settings) -> int:
     stop = _told_to_stop()
     with owning(settings.data, "copilot run"):
         metrics = Metrics(registry := CollectorRegistry())
-        async with opened(settings, chroma=True, counts=metrics) as house, writer_of(settings) as writer:
+        async with (
+            opened(settings, chroma=True, counts=metrics) as house,
+            writer_of(settings) as answers,
+            writer_of(settings, "summary") as summaries,
+        ):
             if not (await house.library.counts())["chunks"]:
                 screen.report(await sync_here(house, house.request()))
             house.index.warm_up()  # which takes as long as all else together: what waits is answered by words meanwhile
-            await asyncio.gather(house.index.refresh(), warm(writer))
-            await _serve(house, writer, _Watch(registry, metrics), stop)
+            await asyncio.gather(house.index.refresh(), warm(answers))
+            await _serve(house, Writers(answers, summaries), _Watch(registry, metrics), stop)
     return 0
 
 
@@ -56,11 +59,11 @@ class _Watch:
     metrics: Metrics
 
 
-async def _serve(house: House, writer: Writer, watch: _Watch, stop: asyncio.Event) -> None:
+async def _serve(house: House, writers: Writers, watch: _Watch, stop: asyncio.Event) -> None:
     metrics, follower = watch.metrics, Follower(house)
     async with AsyncExitStack() as stack:
         chat = await stack.enter_async_context(chat_of(house.settings, metrics.fault))
-        bot = slack_bot(house, writer, chat, metrics)
+        bot = slack_bot(house, writers, chat, metrics)
         checks = _Checks(house, bot, follower)
         way_in = await stack.enter_async_context(door(house.settings, checks.all(), watch.registry, chat.routes))
         stack.push_async_callback(bot.stop, STOP_S)

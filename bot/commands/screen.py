@@ -95,7 +95,8 @@ def report(outcome: Outcome) -> None:
 def passage(rank: int, found: Passage) -> None:
     """Show a passage to a person: where it stands, and its first lines."""
     place = f"{found.path}:{found.start_line}-{found.end_line}"
-    out(f"{rank}. {_bold(found.title)} > {found.heading}  ({place}, {found.score:.2f})")
+    heading = f" > {found.heading}" if found.heading else ""
+    out(f"{rank}. {_bold(found.title)}{heading}  ({place}, {found.score:.2f})")
     lines = [line for line in found.text.split("\n") if line.strip()]
     for line in lines[:SHOWN_LINES]:
         out(f"   {line}")
