@@ -1,5 +1,6 @@
 """The shared words of `bot`: questions, the events of an answer, and what people say back. Does no I/O."""
 
+import hashlib
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -68,7 +69,11 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A document span that the answer rests on. `id` is its number in the answer's `[n]` marks."""
+    """A document span that the answer rests on. `id` is its number in the answer's `[n]` marks.
+
+    `cited` is the digest of the lines as they stood then, so that a reader can be told when they have changed since;
+    empty where it is not known.
+    """
 
     id: int
     path: str
@@ -76,6 +81,12 @@ class Source:
     end_line: int
     title: str
     reviewed: date | None = None
+    cited: str = ""
+
+
+def digest_of(lines: str) -> str:
+    """Return what identifies cited lines: 16 hex digits of their SHA-256."""
+    return hashlib.sha256(lines.encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from bot.answer.claim import Claim, Mark, Order, begins_unknown, claims, content
 from bot.answer.evidence import Needle, held, normal, outside_code
 from bot.answer.ground import Asked, Ground, Lines
 from bot.answer.words import LABELS
-from bot.types import Source
+from bot.types import Source, digest_of
 from ingest.index.words import terms
 from ingest.types import Passage
 
@@ -30,6 +30,14 @@ _ADDRESS = re.compile(
 _MENTION = re.compile(r"<[@!#][^>\n]*>")
 _RULE = re.compile(r"^[\s|:=*_-]*$")
 _LABEL_WORDS = 4
+
+
+def _source(number: int, passage: Passage, start: int, end: int) -> Source:
+    lines = passage.text.split("\n")
+    whole = len(lines) == passage.end_line - passage.start_line + 1  # not so for a piece of one very long line
+    cited = "\n".join(lines[start - passage.start_line : end - passage.start_line + 1])
+    digest = digest_of(cited) if whole else ""
+    return Source(number, passage.path, start, end, passage.title, passage.reviewed, digest)
 
 
 @dataclass
@@ -50,8 +58,7 @@ class Cites:
     def sources(self) -> tuple[Source, ...]:
         """Return the sources in the order of their numbers, each with the fewest lines that hold all that was cited."""
         return tuple(
-            Source(number, passage.path, start, end, passage.title, passage.reviewed)
-            for number, (passage, (start, end)) in sorted(self._used.items())
+            _source(number, passage, start, end) for number, (passage, (start, end)) in sorted(self._used.items())
         )
 
 

@@ -12,7 +12,7 @@ from bot.answer.audience import Gate, reader_of
 from bot.answer.recall import Search
 from bot.answer.verdict import judge
 from bot.claude.plain import name, quoted
-from bot.types import AnswerEvent, Done, Outcome, Question, Source, Status, Text
+from bot.types import AnswerEvent, Done, Outcome, Question, Source, Status, Text, digest_of
 from ingest.index.search import Filter, Hit
 from ingest.redact import redact
 from ingest.types import Clock, Document, Kind
@@ -183,7 +183,8 @@ def _quote(document: Document, section: Section, sources: list[Source], most: in
     kept = _whole_lines(lines, most)
     end = section.start_line + len(kept) - 1
     number = len(sources) + 1
-    sources.append(Source(number, document.path, section.start_line, end, document.title, document.reviewed))
+    cited = digest_of("\n".join(document.text.split("\n")[section.start_line - 1 : end]))
+    sources.append(Source(number, document.path, section.start_line, end, document.title, document.reviewed, cited))
     more = "" if len(kept) == len(lines) else " _(more in the source)_"
     text = quoted("\n".join(kept), most=most)
     return f"{text}\n\n[{number}]{more}" if text.endswith(("```", "~~~", "|")) else f"{text} [{number}]{more}"

@@ -1,6 +1,7 @@
 """What commands show: machine output on stdout, everything else on stderr; colour and bars only on a terminal."""
 
 import json
+import re
 import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +11,8 @@ from bot.types import AnswerEvent, Done, Source, Status, Text
 from ingest.index.roots import Outcome
 from ingest.index.sync import Progress
 from ingest.types import Passage
+
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 LINE_EVERY_S = 5.0
 """Without a terminal, progress is a line at most so often: logs stay readable."""
@@ -97,7 +100,7 @@ def passage(rank: int, found: Passage) -> None:
     place = f"{found.path}:{found.start_line}-{found.end_line}"
     heading = f" > {found.heading}" if found.heading else ""
     out(f"{rank}. {_bold(found.title)}{heading}  ({place}, {found.score:.2f})")
-    lines = [line for line in found.text.split("\n") if line.strip()]
+    lines = [visible(line) for line in found.text.split("\n") if line.strip()]
     for line in lines[:SHOWN_LINES]:
         out(f"   {line}")
     if len(lines) > SHOWN_LINES:
@@ -111,7 +114,7 @@ def event(told: AnswerEvent) -> None:
         case Status(text):
             say(_dim(f"{text} ..."))
         case Text(text):
-            out(text, end="")
+            out(visible(text), end="")
         case Done():
             out(_ending(told))
         case Source():
@@ -124,6 +127,11 @@ def _ending(done: Done) -> str:
         f"{done.tokens_in + done.tokens_out:,} tokens · {done.usd:.4f} USD · {done.model}" if done.model else "quoted"
     )
     return "\n".join(["", *(["Sources:"] if sources else []), *sources, _dim(f"{done.seconds:.1f} s · {cost}")])
+
+
+def visible(text: str) -> str:
+    """Return text of documents without what would command a terminal or hide: controls, bidi overrides."""
+    return _CONTROL.sub("", text)
 
 
 def mark(*, good: bool) -> str:

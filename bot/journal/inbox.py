@@ -1,7 +1,8 @@
 """Events taken in from chat, written down before they are acknowledged, so that no crash loses one. Knows no Slack."""
 
+import asyncio
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 from sqlalchemy import JSON, Column, Float, Index, String, Table, bindparam, or_, select, update
 from sqlalchemy.engine import RowMapping
@@ -9,6 +10,9 @@ from sqlalchemy.engine import RowMapping
 from bot.journal.outbox import LEASE_S, Intent, put
 from ingest.database import Database, metadata
 from ingest.types import Clock
+
+BATCH = 100
+"""Events of one commit: 900 parameters, of which Postgres takes 32,767 and the oldest SQLite we meet 999."""
 
 inbox = Table(
     "inbox",
@@ -71,6 +75,17 @@ class Taken:
     at: float
 
 
+@dataclass(eq=False, slots=True)
+class _Coming:
+    """An event on its way into the database. `taken` is what becomes of it."""
+
+    arrival: Arrival
+    promise: Callable[[str], Intent] | None
+    name: str
+    at: float
+    taken: "asyncio.Future[Taken | None]" = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+
 class Inbox:
     """Accepted events in the database. Every method is one transaction; SQLAlchemy's errors pass through."""
 
@@ -88,32 +103,60 @@ class Inbox:
         self._new_id = new_id
         self._owner = owner
         self._lease_s = lease_s
+        self._coming: list[_Coming] = []
+        self._one_batch = asyncio.Lock()
 
     async def take_in(self, arrival: Arrival, promise: Callable[[str], Intent] | None = None) -> Taken | None:
         """Return the event as accepted, committed, or None when it was known already.
 
         `promise` makes the intent that must not be lost once the event is accepted, from the new id; it is
-        committed in the same transaction.
+        committed in the same transaction. Events that come while another one is committed are committed together.
         """
-        now, name = self._clock(), self._new_id()
-        row = {
-            "id": name,
-            "event_id": arrival.event_id,
-            "gesture": arrival.gesture,
-            "client_msg_id": arrival.client_msg_id,
-            "event": _packed(arrival.event),
-            "state": "new",
-            "owner": self._owner,
-            "lease_until": now + self._lease_s,
-            "taken_at": now,
-        }
-        statement = self._database.insert(inbox).values(row).on_conflict_do_nothing().returning(inbox.c.id)
+        coming = _Coming(arrival, promise, self._new_id(), self._clock())
+        self._coming.append(coming)
+        async with self._one_batch:
+            if coming in self._coming:
+                batch, self._coming = self._coming[:BATCH], self._coming[BATCH:]
+                await asyncio.shield(asyncio.ensure_future(self._take_in_all(batch)))
+        return await coming.taken
+
+    async def _take_in_all(self, batch: "Sequence[_Coming]") -> None:
+        """Commit events together; one that cannot be written fails alone."""
+        try:
+            accepted = await self._commit(batch)
+        except Exception as error:  # noqa: BLE001 - handed to whoever waits for it
+            if len(batch) == 1:
+                _settle(batch[0].taken, error=error)
+            for coming in batch if len(batch) > 1 else ():
+                await self._take_in_all([coming])
+            return
+        for coming in batch:
+            taken = Taken(id=coming.name, event=coming.arrival.event, at=coming.at)
+            _settle(coming.taken, taken if coming.name in accepted else None)
+
+    async def _commit(self, batch: "Sequence[_Coming]") -> frozenset[str]:
+        """Write what is new and what it promises in one transaction; return the ids of what is new."""
+        rows = [
+            {
+                "id": coming.name,
+                "event_id": coming.arrival.event_id,
+                "gesture": coming.arrival.gesture,
+                "client_msg_id": coming.arrival.client_msg_id,
+                "event": _packed(coming.arrival.event),
+                "state": "new",
+                "owner": self._owner,
+                "lease_until": coming.at + self._lease_s,
+                "taken_at": coming.at,
+            }
+            for coming in batch
+        ]
+        statement = self._database.insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.id)
         async with self._database.write() as connection:
-            if (await connection.execute(statement)).first() is None:
-                return None
-            if promise is not None:
-                await put(self._database, connection, promise(name), now)
-        return Taken(id=name, event=arrival.event, at=now)
+            accepted = frozenset((await connection.execute(statement)).scalars())
+            for coming in batch:
+                if coming.name in accepted and coming.promise is not None:
+                    await put(self._database, connection, coming.promise(coming.name), coming.at)
+        return accepted
 
     async def done(self, name: str, outcome: str) -> None:
         """Write down how the event ended and forget what was said; a second call changes nothing."""
@@ -168,6 +211,16 @@ class Inbox:
                 .where(inbox.c.state == "new", inbox.c.owner == self._owner)
                 .values(lease_until=self._clock())
             )
+
+
+def _settle(future: "asyncio.Future[Taken | None]", taken: Taken | None = None, error: Exception | None = None) -> None:
+    """Tell whoever waits, if it still does."""
+    if future.done():
+        return
+    if error is None:
+        future.set_result(taken)
+    else:
+        future.set_exception(error)
 
 
 def _packed(event: Event) -> dict[str, str]:

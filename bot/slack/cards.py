@@ -6,7 +6,7 @@ from typing import Any
 
 from bot import limits
 from bot.slack.markdown import clean, escaped, short
-from bot.types import Done, Source
+from bot.types import Done, Source, digest_of
 
 Block = dict[str, Any]
 
@@ -93,6 +93,7 @@ LOOKING = {
     "status": "Looking at myself ...",
 }
 
+CHANGED = "The document was changed since this answer was given: these lines may no longer be the ones it cites."
 GONE = "These lines are gone: the document was removed or changed since the answer was written."
 
 UNOPENED = "I could not open the source in time: press the button again."
@@ -198,6 +199,8 @@ def source_view(source: Source, lines: str | None) -> Block:
     if lines is None:
         blocks.append(plain_section(GONE))
     else:
+        if source.cited and source.cited != digest_of(lines):
+            blocks.append(plain_section(CHANGED))
         blocks += _quoted(lines, source.start_line)
     return {
         "type": "modal",

@@ -144,8 +144,10 @@ class Message:
 
     async def _begin(self, blocks: Sequence[Block]) -> bool:
         """Get a message: a new one, or the one that an earlier life began. Return whether it was posted whole."""
-        self.ts = await self._pen.sender.place(self._key, lambda posting: self._start(posting, blocks))
-        self._placed.set()
+        try:
+            self.ts = await self._pen.sender.place(self._key, lambda posting: self._start(posting, blocks))
+        finally:
+            self._placed.set()  # also where Slack refused: a late start that waits is undone then
         if self._begun == self.ts:
             return not self._streams
         self._streams = False

@@ -285,8 +285,8 @@ def wrong_message(message: dict[str, Any], plan: Plan) -> Iterator[str]:
     for text in texts:
         if sum(line.strip().startswith("```") for line in text.split("\n")) % 2:
             yield f"a code fence is open: {text[-60:]!r}"
-    if message.get("streaming_state") == "in_progress" and not (plan.blind and plan.faults.deaths):
-        # Where no history may be read, a stream that a dead life began cannot be found again.
+    if message.get("streaming_state") == "in_progress" and not plan.blind:
+        # Where no history may be read, a stream whose beginning nobody heard of cannot be found again.
         yield f"a stream never ended: {text_of(message)[:60]!r}"
 
 
