@@ -108,6 +108,10 @@ PRICES: Mapping[str, Price] = {
 """Anthropic's list prices of November 2026; a model that is not here costs "unknown", counted as 0 USD."""
 
 
+SUMMARY = "claude-haiku-5-5"
+"""The default of Anthropic's own models for summaries; a server of your own may not have it."""
+
+
 class DocumentSettings(_Group):
     """Where runbooks and postmortems are. No folders means: the runbooks that ship."""
 
@@ -197,8 +201,11 @@ class ClaudeSettings(_Group):
         repr=False,
     )
     model: str = _option("claude-sonnet-5-5", "the model that words the answers", must="a model's name", min_length=1)
-    model_summary: str = _option(
-        "claude-haiku-5-5", "the model that sums up threads", must="a model's name", min_length=1
+    model_summary: str | None = _option(
+        None,
+        "the model that sums up threads; none takes claude-haiku-5-5, or claude.model on a server of your own",
+        must="a model's name",
+        min_length=1,
     )
     grounding: Literal["auto", "native", "inline"] = _option(
         "auto",
@@ -238,7 +245,9 @@ class ClaudeSettings(_Group):
 
     def model_of(self, role: Role) -> str:
         """Return the model for a role."""
-        return self.model if role == "answer" else self.model_summary
+        if role == "answer":
+            return self.model
+        return self.model_summary or (SUMMARY if self.base_url is None else self.model)
 
 
 class HttpSettings(_Group):

@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 import typer
@@ -17,8 +17,10 @@ import bot.build.house  # noqa: F401 - every table is declared on the metadata o
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
 from bot.door.metrics import Metrics
+from bot.journal.spent import Ending
 from bot.settings import ENVIRONMENT, load, reference
 from bot.slack.commands import VERBS
+from bot.slack.http import PATH
 from bot.types import Done, Source, Status, Text
 from docs import make_reference
 from ingest.database import metadata
@@ -175,6 +177,12 @@ def test_every_slash_command_exists(page: str) -> None:
     assert set(re.findall(r"(?<![\w.])/copilot ([a-z]+)", text_of(page))) <= set(VERBS)
 
 
+@pytest.mark.parametrize("place", [("README.md", "## In Slack"), (REFERENCE, "## In Slack")])
+def test_every_slash_command_is_documented(place: tuple[str, str]) -> None:
+    """Both tables of what people can do in Slack have every verb of the slash command."""
+    assert set(re.findall(r"(?<![\w.])/copilot ([a-z]+)", section(*place))) == set(VERBS)
+
+
 def test_every_command_is_in_the_readme() -> None:
     """The README's table of commands has a row for every command, and no other."""
     shown = {re.sub(r" [^a-z].*| Q$", "", cells[0]) for cells in rows(section("README.md", "## Commands"))}
@@ -309,13 +317,39 @@ def test_health_checks_are_documented() -> None:
     """The reference lists the checks of /healthz, and the paths of the door."""
     checks = run._Checks(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(check=None)).all()  # type: ignore[arg-type]
     shown = [cells[0] for cells in rows(section(REFERENCE, "## The HTTP door"))]
-    assert shown == ["GET /healthz", "GET /metrics", *checks]
+    assert shown == ["GET /healthz", "GET /metrics", f"POST {PATH}", *checks]
 
 
 def test_metrics_are_documented() -> None:
     """The reference lists exactly the metrics of the program."""
     shown = {cells[0] for cells in rows(section(REFERENCE, "## Metrics")) if cells[0].startswith("copilot_")}
     assert shown == metric_names()
+
+
+def test_every_fault_is_documented() -> None:
+    """A fault that the code counts under a fixed name stands in the reference, by that name."""
+    named = re.compile(r"fault\(\s*\"(\w+)\"")
+    counted = {name for path in ROOT.glob("bot/**/*.py") for name in named.findall(path.read_text(encoding="utf-8"))}
+    shown = next(cells[1] for cells in rows(section(REFERENCE, "## Metrics")) if cells[0] == "name")
+    assert counted
+    assert counted <= set(re.findall(r"\w+", shown))
+
+
+def test_every_bad_end_of_a_call_is_documented() -> None:
+    """How a call to Claude can end but well is a fault that the reference names."""
+    ends = set(get_args(Ending)) - {"whole", "left", "running"}
+    assert {f"claude_{end}" for end in ends} <= set(re.findall(r"\w+", section(REFERENCE, "## Metrics")))
+
+
+def test_every_table_that_is_emptied_is_named() -> None:
+    """The architecture names each table that `journal.retention_days` empties."""
+    told = re.search(r"Of these, (.+?) are deleted", section("docs/architecture.md", "## The database"), re.DOTALL)
+    assert told
+    journal = text_of("bot/journal/journal.py")
+    expire = journal[journal.index("async def expire") : journal.index("async def forget")]
+    emptied = set(re.findall(r"delete\((\w+)_table\)", expire))
+    assert emptied
+    assert emptied <= set(re.findall(r"`(\w+)`", told[1]))
 
 
 @each_page

@@ -71,7 +71,9 @@ class House:
         days = self.settings.journal.retention_days
         if days:
             await self.journal.expire(time.time())
-            await self.threads.expire(time.time() - days * DAY_S)
+            before = time.time() - days * DAY_S
+            for room in (self.threads, self.inbox, self.outbox):
+                await room.expire(before)
 
     def answerer(self, writer: Writer, fault: Callable[[str], None]) -> Answerer:
         """Return the answerer over this house's index; `fault` counts what went wrong by its name."""

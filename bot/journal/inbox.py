@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass, field
 
-from sqlalchemy import JSON, Column, Float, Index, String, Table, bindparam, or_, select, update
+from sqlalchemy import JSON, Column, Float, Index, String, Table, bindparam, delete, or_, select, update
 from sqlalchemy.engine import RowMapping
 
-from bot.journal.outbox import LEASE_S, Intent, put
+from bot.journal.outbox import LEASE_S, Intent, put_all
 from ingest.database import Database, metadata
 from ingest.types import Clock
 
@@ -153,9 +153,8 @@ class Inbox:
         statement = self._database.insert(inbox).values(rows).on_conflict_do_nothing().returning(inbox.c.id)
         async with self._database.write() as connection:
             accepted = frozenset((await connection.execute(statement)).scalars())
-            for coming in batch:
-                if coming.name in accepted and coming.promise is not None:
-                    await put(self._database, connection, coming.promise(coming.name), coming.at)
+            promised = [each.promise(each.name) for each in batch if each.promise and each.name in accepted]
+            await put_all(self._database, connection, promised, self._clock())
         return accepted
 
     async def done(self, name: str, outcome: str) -> None:
@@ -166,6 +165,11 @@ class Inbox:
                 .where(inbox.c.id == name, inbox.c.state == "new")
                 .values(state="done", outcome=outcome, done_at=self._clock(), event={})
             )
+
+    async def expire(self, before: float) -> None:
+        """Forget events that were done before then (seconds, UTC)."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(inbox).where(inbox.c.state == "done", inbox.c.done_at < before))
 
     async def unfinished(self) -> Sequence[Taken]:
         """Take over and return what must be worked on again, oldest first.

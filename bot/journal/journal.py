@@ -257,12 +257,6 @@ def _asked(question: Question) -> dict[str, object]:
     return {column.name: getattr(question, column.name) for column in asked_table.columns}
 
 
-def _row(question: Question) -> dict[str, object]:
-    """Return what is kept of a question: not the thread above it, which is other people's."""
-    kept = ("id", "text", "asker", "channel", "thread", "asked_at", "private")
-    return {name: getattr(question, name) for name in kept}
-
-
 def _sent(row: RowMapping) -> Sent:
     values = {name: row[name] for name in ("question_id", "at", "role", "model", "mode", "system_hash", "text")}
     return Sent(**values, chunk_ids=tuple(json.loads(row["chunk_ids"])), people=tuple(json.loads(row["people"])))

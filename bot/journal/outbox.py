@@ -19,6 +19,7 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
+    delete,
     func,
     or_,
     select,
@@ -71,8 +72,8 @@ outbox = Table(
     Column("not_before", Float, nullable=False),
     Column("created_at", Float, nullable=False),
     Column("changed_at", Float, nullable=False),
-    Column("owner", String(128), nullable=False, server_default=""),
-    Column("lease_until", Float, nullable=False, server_default="0"),
+    Column("owner", String(128), nullable=False, default=""),
+    Column("lease_until", Float, nullable=False, default=0.0),
     UniqueConstraint("channel", "ts"),
     Index("ix_outbox_state_channel_created_at", "state", "channel", "created_at"),
 )
@@ -126,7 +127,22 @@ class Posting:
 
 async def put(database: Database, connection: AsyncConnection, intent: Intent, now: float) -> bool:
     """Write an intent within an open write transaction; return False when its key is there already."""
-    row = {
+    return bool(await put_all(database, connection, [intent], now))
+
+
+async def put_all(
+    database: Database, connection: AsyncConnection, intents: Sequence[Intent], now: float
+) -> frozenset[str]:
+    """Write intents within an open write transaction; return the keys that were not there already."""
+    if not intents:
+        return frozenset()
+    rows = [_row(intent, now) for intent in intents]
+    statement = database.insert(outbox).values(rows).on_conflict_do_nothing(index_elements=["key"])
+    return frozenset((await connection.execute(statement.returning(outbox.c.key))).scalars())
+
+
+def _row(intent: Intent, now: float) -> dict[str, Any]:
+    return {
         "key": intent.key,
         "kind": intent.kind,
         "channel": intent.channel,
@@ -141,10 +157,6 @@ async def put(database: Database, connection: AsyncConnection, intent: Intent, n
         "created_at": now,
         "changed_at": now,
     }
-    statement = (
-        database.insert(outbox).values(row).on_conflict_do_nothing(index_elements=["key"]).returning(outbox.c.key)
-    )
-    return (await connection.execute(statement)).first() is not None
 
 
 class Outbox:
@@ -277,6 +289,12 @@ class Outbox:
         statement = select(outbox.c.ts).where(outbox.c.channel == channel, outbox.c.ts.in_(list(times)))
         async with self._database.read() as connection:
             return frozenset((await connection.execute(statement)).scalars())
+
+    async def expire(self, before: float) -> None:
+        """Forget intents that came to their end before then (seconds, UTC), whatever it was."""
+        ended = outbox.c.state.in_(("sent", "unknown", "dead")) & (outbox.c.changed_at < before)
+        async with self._database.write() as connection:
+            await connection.execute(delete(outbox).where(ended))
 
     async def counts(self) -> Mapping[State, int]:
         """Return how many intents are in each state; states without any are left out."""

@@ -318,7 +318,7 @@ class SlackBot:
         if taken.id not in self._begun:
             self._begun.add(taken.id)
             self._turns.greet(taken)
-            self._desk.put(taken.event.user, f"turn {taken.id}", partial(self._turn, taken))
+            self._desk.put((taken.event.user, taken.event.channel), f"turn {taken.id}", partial(self._turn, taken))
 
     async def _turn(self, taken: Taken, leave: Callable[[], None]) -> None:
         self._keeper.begun(taken)

@@ -47,6 +47,12 @@ class Crew:
             log.error("slack.task_failed", task=task.get_name(), error=type(error).__name__)
 
 
+AHEAD = 8
+"""Answers of one person in one channel that may be begun and not yet posted."""
+
+Asker = tuple[str, str]
+"""A person and the channel they ask in."""
+
 Job = Callable[[Callable[[], None]], Awaitable[None]]
 """Work for a person. It calls its argument when others may begin, though it goes on (to post, say)."""
 
@@ -54,7 +60,8 @@ Job = Callable[[Callable[[], None]], Awaitable[None]]
 class Desk:
     """Works for several people at once, each in turn: who asks much waits for himself, not for others.
 
-    Nobody has all the places: one is left for whoever comes next.
+    Nobody has all the places: one is left for whoever comes next. Who has `AHEAD` answers begun in a channel that Slack
+    does not take faster is not worked for there: more would only wait, and take the time that others need.
     """
 
     def __init__(self, crew: Crew, places: int) -> None:
@@ -62,8 +69,9 @@ class Desk:
         self._free = places
         self._places = places
         self._each = max(places - 1, 1)
-        self._has: Counter[str] = Counter()
-        self._queues: OrderedDict[str, deque[tuple[str, Job]]] = OrderedDict()
+        self._working: Counter[str] = Counter()
+        self._begun: Counter[Asker] = Counter()
+        self._queues: OrderedDict[Asker, deque[tuple[str, Job]]] = OrderedDict()
 
     @property
     def waiting(self) -> int:
@@ -75,9 +83,9 @@ class Desk:
         """How many places are taken."""
         return self._places - self._free
 
-    def put(self, person: str, name: str, job: Job) -> None:
-        """Queue a job for a person. Returns at once."""
-        self._queues.setdefault(person, deque()).append((name, job))
+    def put(self, asker: Asker, name: str, job: Job) -> None:
+        """Queue a job for a person in a channel. Returns at once."""
+        self._queues.setdefault(asker, deque()).append((name, job))
         self._begin()
 
     def close(self) -> None:
@@ -85,30 +93,36 @@ class Desk:
         self._queues.clear()
 
     def _begin(self) -> None:
-        while self._free and (person := self._next()) is not None:
-            queue = self._queues.pop(person)
+        while self._free and (asker := self._next()) is not None:
+            queue = self._queues.pop(asker)
             name, job = queue.popleft()
             if queue:
-                self._queues[person] = queue
+                self._queues[asker] = queue
             self._free -= 1
-            self._has[person] += 1
-            self._crew.start(self._run(person, job), name=name)
+            self._working[asker[0]] += 1
+            self._begun[asker] += 1
+            self._crew.start(self._run(asker, job), name=name)
 
-    def _next(self) -> str | None:
-        return next((person for person in self._queues if self._has[person] < self._each), None)
+    def _next(self) -> Asker | None:
+        for asker in self._queues:
+            if self._working[asker[0]] < self._each and self._begun[asker] < AHEAD:
+                return asker
+        return None
 
-    async def _run(self, person: str, job: Job) -> None:
-        left = [False]
+    async def _run(self, asker: Asker, job: Job) -> None:
+        left = False
 
         def leave() -> None:
-            if not left[0]:
-                left[0] = True
+            nonlocal left
+            if not left:
+                left = True
                 self._free += 1
-                self._has[person] -= 1
-                self._has += Counter()  # who has none is forgotten
+                self._working -= Counter([asker[0]])
                 self._begin()
 
         try:
             await job(leave)
         finally:
             leave()
+            self._begun -= Counter([asker])
+            self._begin()

@@ -11,7 +11,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
-import bot.build.house  # noqa: F401 - declares every room's tables
+import bot.build.house
+import bot.schedule.schedule  # noqa: F401 - and this one the claims
 from bot import migrations
 from bot.errors import BotError
 from bot.migrations import migrate, newest, revision

@@ -3,10 +3,11 @@
 The words are those of docs.slack.dev/reference/methods, one page per method, as read in November 2026.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 import pytest
+from _pytest.mark.structures import ParameterSet
 
 from bot.slack import cards
 from bot.slack.calls import LOCKED_OUT, NOT_NOW, UNCERTAIN, WAIT, WHAT_NOW
@@ -104,7 +105,12 @@ async def test_what_may_pass_is_tried_again(room: Room, error: str) -> None:
     assert "possibly repeated" not in text_of(answer)
 
 
-@pytest.mark.parametrize("error", sorted(LOCKED_OUT))
+def _slow(errors: Iterable[str]) -> list[ParameterSet]:
+    """Return parameters for the slow run: each waits out five seconds of Slack's patience for real."""
+    return [pytest.param(error, marks=pytest.mark.slow) for error in sorted(errors)]
+
+
+@pytest.mark.parametrize("error", ["token_revoked", *_slow(LOCKED_OUT - {"token_revoked"})])
 async def test_when_we_are_locked_out_the_owner_is_told_once(room: Room, error: str) -> None:
     """A refusal of us, not of a message, is told to the owner, once a day and matter; the asker is told as well."""
     room.slack.without_streaming()

@@ -110,8 +110,8 @@ def upgrade() -> None:
         sa.Column("not_before", sa.Float(), nullable=False),
         sa.Column("created_at", sa.Float(), nullable=False),
         sa.Column("changed_at", sa.Float(), nullable=False),
-        sa.Column("owner", sa.String(length=128), server_default="", nullable=False),
-        sa.Column("lease_until", sa.Float(), server_default="0", nullable=False),
+        sa.Column("owner", sa.String(length=128), nullable=False),
+        sa.Column("lease_until", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_outbox")),
         sa.UniqueConstraint("channel", "ts", name=op.f("uq_outbox_channel")),
     )

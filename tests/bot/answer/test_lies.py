@@ -21,7 +21,8 @@ from ingest.types import Document, Passage
 from tests.bot.answer.lies import LIES, Made, honest, lying
 from tests.fakes.claude import FakeClaude, Say, Scripted, passage
 
-ANSWERS = 200
+ANSWERS = [40, pytest.param(200, marks=pytest.mark.slow)]
+"""Answers a test writes; the whole number takes a minute when the cores are shared."""
 QUESTION = "what do I do now?"
 
 
@@ -66,14 +67,17 @@ async def read_by_a_person(made: Made, claude: Claude) -> tuple[str, Cites]:
     return shown, checker.cites
 
 
+@pytest.mark.parametrize("answers", ANSWERS)
 @pytest.mark.parametrize("grounding", ["inline", "native"])
-async def test_no_planted_lie_reaches_a_reader_unmarked(shelf: list[tuple[Passage, ...]], grounding: str) -> None:
+async def test_no_planted_lie_reaches_a_reader_unmarked(
+    shelf: list[tuple[Passage, ...]], grounding: str, answers: int
+) -> None:
     """False quotes, lines, commands, addresses, ids, numbers, names and orders: left out, or marked as not ours."""
     rng, told, believed = random.Random(20261120), Counter[str](), list[tuple[str, str, str]]()
     script = Scripted([])
     async with FakeClaude(script) as server:
         claude = Claude(ClaudeSettings(base_url=server.url, grounding=grounding))  # type: ignore[arg-type]
-        for _ in range(ANSWERS):
+        for _ in range(answers):
             made = lying(rng, _recalled(rng, shelf))
             script.replies = [Say(made.native() if grounding == "native" else made.inline())]
             shown, _cites = await read_by_a_person(made, claude)
@@ -83,8 +87,9 @@ async def test_no_planted_lie_reaches_a_reader_unmarked(shelf: list[tuple[Passag
                     believed.append((line.kind, line.text, shown))
         await claude.close()
     assert not believed, (len(believed), believed[0])
-    assert sum(told.values()) > 5 * ANSWERS
-    assert {kind for kind, number in told.items() if number} >= LIES.keys() - {"order turned around"}
+    assert sum(told.values()) > 5 * answers
+    planted = {kind for kind, number in told.items() if number}
+    assert planted >= LIES.keys() - {"order turned around"} or answers < 200
 
 
 def _believed(planted: str, shown: str) -> bool:
@@ -97,16 +102,17 @@ def _believed(planted: str, shown: str) -> bool:
     return False
 
 
+@pytest.mark.parametrize("answers", ANSWERS)
 @pytest.mark.parametrize("grounding", ["inline", "native"])
 async def test_honest_answers_lose_at_most_two_lines_in_a_hundred(
-    shelf: list[tuple[Passage, ...]], grounding: str
+    shelf: list[tuple[Passage, ...]], grounding: str, answers: int
 ) -> None:
     """What the runbooks say, to the letter or reworded, is shown; the check costs a reader next to nothing."""
     rng, total, lost = random.Random(3), 0, list[str]()
     script = Scripted([])
     async with FakeClaude(script) as server:
         claude = Claude(ClaudeSettings(base_url=server.url, grounding=grounding))  # type: ignore[arg-type]
-        for _ in range(ANSWERS):
+        for _ in range(answers):
             made = honest(rng, _recalled(rng, shelf))
             script.replies = [Say(made.native() if grounding == "native" else made.inline())]
             shown, cites = await read_by_a_person(made, claude)
@@ -135,7 +141,7 @@ def _sources_hold(made: Made, shown: str, cites: Cites) -> None:
 async def test_wrong_line_numbers_are_corrected(shelf: list[tuple[Passage, ...]]) -> None:
     """A sentence with marks to any lines but its own ends up with exactly the lines that say it."""
     rng, exact, total = random.Random(5), 0, 0
-    for _ in range(ANSWERS):
+    for _ in range(200):
         passages = _recalled(rng, shelf)
         line = honest(rng, passages).lines[0]
         checker = Checker(passages, QUESTION)

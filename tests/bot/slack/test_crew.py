@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from bot.slack.crew import Crew, Desk
+from bot.slack.crew import AHEAD, Crew, Desk
 
 
 def job(
@@ -24,7 +24,7 @@ async def test_people_take_turns() -> None:
     crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
     desk = Desk(crew, 1)
     for name in ("a1", "a2", "a3", "b1", "c1"):
-        desk.put(name[0], name, job(done, name, gate))
+        desk.put((name[0], "C1"), name, job(done, name, gate))
     assert (desk.working, desk.waiting) == (1, 4)
     gate.set()
     await crew.drain(5.0)
@@ -36,13 +36,36 @@ async def test_nobody_has_all_the_places() -> None:
     crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
     desk = Desk(crew, 3)
     for number in range(5):
-        desk.put("a", f"a{number}", job(done, f"a{number}", gate))
+        desk.put(("a", "C1"), f"a{number}", job(done, f"a{number}", gate))
     assert (desk.working, desk.waiting) == (2, 3)
-    desk.put("b", "b", job(done, "b", gate))
+    desk.put(("b", "C1"), "b", job(done, "b", gate))
     assert (desk.working, desk.waiting) == (3, 3)
     gate.set()
     await crew.drain(5.0)
     assert done[:3] == ["a0", "a1", "b"]
+
+
+async def test_who_has_much_to_be_posted_is_worked_for_elsewhere_only() -> None:
+    """Answers that wait for a channel hold back the same person's next ones there, and nothing else."""
+    crew, done, gate = Crew(lambda _: None), list[str](), asyncio.Event()
+    desk = Desk(crew, 4)
+
+    async def posts(leave: Callable[[], None]) -> None:
+        done.append("posts")
+        leave()
+        await gate.wait()
+
+    for _ in range(AHEAD + 2):
+        desk.put(("a", "C1"), "posts", posts)
+    desk.put(("a", "C2"), "elsewhere", job(done, "elsewhere"))
+    desk.put(("b", "C1"), "another", job(done, "another"))
+    for _ in range(10):
+        await asyncio.sleep(0)
+    assert (done.count("posts"), desk.waiting) == (AHEAD, 2)
+    assert {"elsewhere", "another"} <= set(done)
+    gate.set()
+    await crew.drain(5.0)
+    assert (done.count("posts"), desk.waiting, desk.working) == (AHEAD + 2, 0, 0)
 
 
 async def test_who_leaves_the_desk_makes_room() -> None:
@@ -55,8 +78,8 @@ async def test_who_leaves_the_desk_makes_room() -> None:
         leave()
         await gate.wait()
 
-    desk.put("a", "posts", posts)
-    desk.put("b", "b1", job(done, "b1"))
+    desk.put(("a", "C1"), "posts", posts)
+    desk.put(("b", "C1"), "b1", job(done, "b1"))
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert done == ["b1"]
@@ -74,8 +97,8 @@ async def test_a_failed_task_is_counted_and_frees_its_place() -> None:
     async def breaks(_leave: Callable[[], None]) -> None:
         raise ValueError
 
-    desk.put("a", "breaks", breaks)
-    desk.put("a", "a2", job(done, "a2"))
+    desk.put(("a", "C1"), "breaks", breaks)
+    desk.put(("a", "C1"), "a2", job(done, "a2"))
     await crew.drain(5.0)
     assert (faults, done) == (["task_failed"], ["a2"])
 
