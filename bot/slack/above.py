@@ -12,6 +12,7 @@ from bot.slack.markdown import clean, short
 from bot.slack.mentions import asks_catch_up, html_unescaped, question
 from bot.slack.people import People
 from bot.types import Said
+from ingest.redact import redact
 
 log = structlog.get_logger(__name__)
 
@@ -87,13 +88,13 @@ class Reader:
         ours = message.get("user") == self._me
         author = "copilot" if ours else await self._author(message)
         text = await self._people.readable(written(message))
-        return Said(author, clean(html_unescaped(text)).strip(), float(message["ts"]), ours)
+        return Said(author, redact(clean(html_unescaped(text))).strip(), float(message["ts"]), ours)
 
     async def _author(self, message: Mapping[str, Any]) -> str:
         if message.get("user") and not message.get("bot_id"):
             return await self._people.name(str(message["user"]))
         profile = message.get("bot_profile") or {}
-        return short(clean(str(profile.get("name") or message.get("username") or "a bot")), 80)
+        return short(redact(clean(str(profile.get("name") or message.get("username") or "a bot"))), 80)
 
 
 def written(message: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -20,10 +20,12 @@ from bot.slack.acts import Threads
 from bot.slack.buttons import Wish
 from bot.slack.crew import Crew
 from bot.slack.home import Home
+from bot.slack.markdown import clean
 from bot.slack.quiet import quiet_logger, where
 from bot.slack.readers import Readers
 from bot.slack.rules import Rules
 from bot.slack.turns import promised
+from ingest.redact import redact
 
 log = structlog.get_logger(__name__)
 
@@ -121,7 +123,7 @@ class Listeners:
         """Commit the event before anybody acknowledges it. A failed commit is no ack: then Slack sends it again."""
         if body.get("type") == "event_callback":
             self._readers.heard(body["event"])
-        arrival = await self._arrival(body)
+        arrival = _without_secrets(await self._arrival(body))
         if arrival is None and body.get("type") == "event_callback" and not _is_opening(body):
             return BoltResponse(status=200)
         if arrival is not None:
@@ -189,6 +191,13 @@ class Listeners:
         """Hear what broke before a listener could begin: nothing was promised yet, and Slack will ask again."""
         self._fault("listener_broke")
         log.error("slack.listener_broke", error=type(error).__name__, at=where(error))
+
+
+def _without_secrets(arrival: Arrival | None) -> Arrival | None:
+    """Return what was asked as it may be written down: without secrets and unseen characters, which hide secrets."""
+    if arrival is None:
+        return None
+    return replace(arrival, event=replace(arrival.event, text=redact(clean(arrival.event.text))))
 
 
 def _is_opening(body: Mapping[str, Any]) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from bot.errors import SlackRefused
 from bot.slack.calls import Away, Busy, Calls, Unsure
 from bot.slack.markdown import clean, short
+from ingest.redact import redact
 from ingest.types import Clock
 
 T = TypeVar("T")
@@ -105,5 +106,6 @@ class People:
 
 
 def _plain(name: str) -> str:
-    """Return a name that people gave themselves as one short line without Slack's signs."""
-    return short(re.sub(r"[<>|`*_~\s]+", " ", clean(html.unescape(name))).strip() or SOMEBODY, NAME)
+    """Return a name that people gave themselves as one short line without secrets and Slack's signs."""
+    known = redact(clean(html.unescape(name)))
+    return short(re.sub(r"[<>|`*_~\s]+", " ", known).strip() or SOMEBODY, NAME)

@@ -139,6 +139,14 @@ class Sender:
             else:
                 raise Lost(posting.state)
 
+    async def found(self, key: str) -> str | None:
+        """Return the ts of an intent's message, None if Slack has none; looks where an earlier try was cut short."""
+        posting = await self._known(key)
+        while posting.state == "sending" and posting.ts is None:
+            await self._look(posting)
+            posting = await self._known(key)
+        return posting.ts
+
     async def insist(self, method: str, **arguments: object) -> Mapping[str, Any]:
         """Make a call that may safely be made twice, until Slack answers it. Raises SlackRefused."""
         attempt = 0

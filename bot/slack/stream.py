@@ -377,10 +377,11 @@ class Thread:
     async def _replace_rest(self) -> None:
         """Blot out messages that an earlier, longer try at this answer left below it."""
         for part in (await self._pen.outbox.parts(self._place.key))[len(self._messages) :]:
-            if part.ts is None:
+            ts = await self._pen.sender.found(part.key)
+            if ts is None:
                 await self._pen.outbox.dead(part.key, "superseded")
                 continue
-            where = {"channel": self._place.channel, "ts": part.ts}
+            where = {"channel": self._place.channel, "ts": ts}
             with suppress(SlackRefused):  # unless the earlier try died while it streamed
                 await self._pen.sender.insist("chat.stopStream", **where)
             await self._pen.sender.insist("chat.update", **where, metadata=marked(part.key), **told(REPLACED))

@@ -37,12 +37,16 @@ from tests.fakes.slack import ALICE, BOB, INCIDENTS, TOWN, Payload, text_of
 CANARY = "zebra-canary-51"
 """What only members of a channel that nobody here is in may read."""
 
-QUIET_S = 120.0
+QUIET_S = 30.0
 FENCED = re.compile(r"^([ \t>]*)(`{3,}|~{3,}).*?^[ \t>]*\2[ \t]*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)")
 TOKEN = re.compile(r"<(?:[@!#][^>\n]*|(?:[a-zA-Z][a-zA-Z0-9+.-]*:)[^>\n]*)>?")
-BARE = re.compile(r"(?<![\w`])@(?:here|channel|everyone)\b|(?:[a-zA-Z][a-zA-Z0-9+.-]*://|www\.)\w|mailto:\w|\]\(|\]:\s*\S")
+BARE = re.compile(
+    r"(?<![\w`])@(?:here|channel|everyone)\b|(?:[a-zA-Z][a-zA-Z0-9+.-]*://|www\.)\w|mailto:\w|\]\(|\]:\s*\S"
+)
 SHOWN = ("text", "markdown_text")
+OURS = frozenset({*(f"<@{user}>" for user in (ALICE, BOB)), f"<#{INCIDENTS}>"})
+"""Mentions that code may make: the people who asked, and where."""
 
 
 class Border(Room):
@@ -51,11 +55,7 @@ class Border(Room):
     def __init__(self, folder: Path, names: Mapping[str, str], *, quotes: bool = False, chroma: bool = False) -> None:
         """`names` are people by user id, beside Alice and Bob."""
         people = tuple(User(user, name, name) for user, name in names.items())
-        channels = tuple(
-            channel if channel.direct else replace(channel, members=channel.members | set(names))
-            for channel in TOWN.channels
-        )
-        super().__init__(folder, seed=replace(TOWN, others=(*TOWN.others, *people), channels=channels))
+        super().__init__(folder, seed=replace(TOWN, others=(*TOWN.others, *people)))
         self.folder, self.docs = folder, folder / "docs"
         self.docs.mkdir()
         self.library = Library(self.database)
@@ -173,7 +173,7 @@ def live(args: Mapping[str, Any], home: str) -> Iterator[str]:
     """Yield what Slack would ring or link for in the arguments of a call, save addresses below `home`."""
     for text, is_markdown in _shown(args, markdown=False):
         for found in TOKEN.findall(text):
-            if not found.startswith(f"<{home}") and not re.fullmatch(r"<[@#](?:U0|C0)[A-Z0-9]+>", found):
+            if not found.startswith(f"<{home}") and found not in OURS:
                 yield found
         if is_markdown:
             yield from BARE.findall(SPAN.sub("", FENCED.sub("", text)))
@@ -228,7 +228,7 @@ def found(secrets: Sequence[str], ways: Mapping[str, bytes]) -> list[tuple[str, 
 
 
 def _within(secret: str, content: bytes) -> bool:
-    return any(form in content for form in forms(secret) if len(form) >= 4)  # noqa: PLR2004 - shorter is anywhere
+    return any(form in content for form in forms(secret) if len(form) >= 4)
 
 
 def _bytes(values: Iterable[object]) -> bytes:

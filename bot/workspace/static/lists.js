@@ -6,20 +6,30 @@ import { clockOf, date, dayOf, message } from "./message.js";
 const COMPACT_MS = 5 * 60 * 1000;
 const NEAR_PX = 120;
 const STEP = 150;
+const GAP_PX = 12;
 
-// Draws `list` and stays at its end if the reader was there; `fromTop` is for what is read from its beginning.
+// Draws `list` and follows its end if the reader does, but no further than the beginning of the newest message: an answer
+// is read from its first line. `fromTop` is for what is read from its beginning.
 export function draw(list, items, place, fromTop = false) {
   const moved = list.dataset.place !== place;
   const fromEnd = list.scrollHeight - list.scrollTop;
   const grewAbove = !moved && list.keyedNodes?.has("older") && list.scrollTop < NEAR_PX;
   const atEnd = moved || list.scrollHeight - list.scrollTop - list.clientHeight < NEAR_PX;
+  const untouched = list.dataset.left === String(Math.round(list.scrollTop));
   if (moved) list.keyedNodes = undefined;
   keyed(list, items, (kind, ...parts) => BUILD[kind](...parts));
   list.dataset.place = place;
   if (moved && fromTop) list.scrollTop = 0;
   else if (fromTop) return;
-  else if (atEnd) list.scrollTop = list.scrollHeight;
+  else if (atEnd || untouched) follow(list);
   else if (grewAbove) list.scrollTop = list.scrollHeight - fromEnd;
+}
+
+function follow(list) {
+  const newest = list.lastElementChild;
+  const top = newest ? newest.getBoundingClientRect().top - list.getBoundingClientRect().top + list.scrollTop - GAP_PX : 0;
+  list.scrollTop = Math.min(list.scrollHeight, top);
+  list.dataset.left = String(Math.round(list.scrollTop));
 }
 
 const BUILD = {
