@@ -70,7 +70,7 @@ def test_no_secret_is_in_the_text_or_the_title() -> None:
     """Redaction is on the way in, so that no later room can leak what it never had."""
     document = of("x.md", f"---\ntitle: Use {SECRET}\n---\ncurl -H 'Authorization: token {SECRET}'\n").document
     assert SECRET not in document.title + document.text
-    assert document.title == "Use [secret:github-token]"
+    assert document.title.startswith("Use [secret:github-token")
 
 
 def test_the_body_begins_after_the_front_matter_and_lines_stay() -> None:
