@@ -264,7 +264,7 @@ def told_why(each: Asked, world: World, mine: Iterable[str]) -> bool:
         if direct == message["in"] or message.get("ephemeral_to") == each.user
     ]
     here = [text_of(message) for message in shown(world) if message["in"] == each.channel]
-    broke = [text for text in here if REASONS[0] in text]
+    broke = [text for text in here if REASONS[0] in text or REASONS[1] in text]
     return any(reason in text for text in [*mine, *alone, *broke] for reason in REASONS)
 
 
