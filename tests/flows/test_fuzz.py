@@ -26,7 +26,7 @@ from tests.fakes.slack import ALICE, BOB, COPILOT, DM, INCIDENTS, PAYMENTS, text
 from tests.fakes.virtual import DM_BOB, Faults, Trouble, World, run
 
 SEED = "COPILOT_FUZZ_SEED"
-PLANS, MORE_PLANS = 300, 5_000
+PLANS, MORE_PLANS = 100, 5_000
 BATCH = 50
 """Plans of one test: a failure names its seed, so that few tests are enough."""
 
