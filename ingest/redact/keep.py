@@ -29,7 +29,8 @@ _REFERENCES = (
     r"<.*|\[[A-Za-z_*.\- ]*\].*|\[[\"'\\{].*|\([A-Za-z_* ]*\).*",  # <token>, [REDACTED], (hidden); a JSON list
     r"%[-+#0 ]?\d*[a-zA-Z]|%\(\w+\)s?|%\{.*|%[A-Za-z_]\w*%|@[A-Za-z_]\w*@",  # printf, logstash, Windows, autoconf
     r"!(?:vault|secret|Ref|Sub|GetAtt|env|reference|ImportValue|Join)\b.*|\*[a-z_]+|&[a-z_]+",  # YAML tags, anchors
-    r"(?i).*(?:x{5,}|\*{3,}|\.{3,}|0{12,}|\xe2\x80\xa6|\xe2\x80\xa2|\xe2\x97\x8f).*|x{3,}|y{3,}|z{3,}",  # masked
+    r"(?i).{0,8}(?:x{5,}|\*{3,}|\.{3,}|0{12,}|\xe2\x80[\xa6\xa2]|\xe2\x97\x8f)[x*.0\x80-\xff\-]*.{0,8}",  # masked
+    r"(?i)x{3,}|y{3,}|z{3,}",
     (  # a place where it is kept
         r"(?i)(?:vault|ssm|sm|secretsmanager|awssm|gcpsm|azurekv|op|bws|doppler|keyring|keychain|env|file|ref|sops|kms|"
         r"arn|projects|param|secretref|valuefrom):[/:a-z].*"

@@ -13,7 +13,7 @@ MOST_VALUE = 512
 MOST_QUOTED = 4096
 """Bytes behind an opening quote in which the closing one is looked for."""
 MOST_BEFORE = 24
-"""Bytes before a name that may hold its first word, as in `API key: x`."""
+"""Bytes before a name, or after a value, that are looked at: `API` in `API key: x`, the next word of a sentence."""
 
 WORDS = (
     "pass", "pwd", "pswd", "pword", "secret", "token", "key", "cred", "auth", "cookie", "sess", "sid", "jwt", "bearer",
@@ -33,7 +33,7 @@ _PAIR = (
     rf"(?i)({_NAME})(?:\\*[\"'`\])]|\*\*){{0,3}}[ \t]*(=>|:=|\+=|={{1,3}}|:|->|\xe2\x86\x92|\xef\xbc\x9a|\||,)"
     rf"(?:[*_]{{1,2}}[ \t])?[ \t]*{_TYPE}"
 )
-_MARK = rf"(?i)(?:{_KEYWORD}|{'|'.join(FOREIGN)})[A-Za-z0-9_.\-]*[\\\"'`\])*]*[ \t]*[=:>|,\-\xe2\xef]"
+_MARK = rf"(?i){_KEYWORD}|{'|'.join(FOREIGN)}"
 _QUOTE = r"(?:[bru]|&)?(\\*[\"'`])"
 _BARE = r"(?:[^\s\x01-\x1f\x7f\"'`|\\]|\\[^nrtu\"'`\\]|\\\\[^nrtu\"'`\\])+"
 _NEXT = r"(?:&(?:amp;)?|[,;])[A-Za-z_][\w.\-\[\] ]{0,60}[=:]|&&|</|<br|[,;:.]+$"
@@ -137,32 +137,41 @@ def _end_of(text: bytes, start: int, end: int) -> int:
     return end
 
 
-def _hides(text: bytes, match: Match, promised: Promise, place: tuple[int, int, bool]) -> bool:
-    start, end, quoted = place
-    sign = text[match.start(2) : match.end(2)]
-    if quoted and text[start - 1] == ord("`") and b" " in text[start:end]:  # a command whose output is the value
-        return False
-    if text[start:end] == text[match.start(1) : match.end(1)] or (
-        sign == b"," and not _is_argument(text, match, quoted)
-    ):
-        return False
-    if sign == b"|" and scanner(_CELL).fullmatch(text[start:end]) and not irregular(text[start:end]):
+def _hides(text: bytes, match: Match, promised: Promise, found: tuple[int, int, bool]) -> bool:
+    start, end, quoted = found
+    value = text[start : min(end, start + MOST_VALUE)]
+    if _stays(text, match, value, quoted=quoted, start=start):
         return False
     how = How(
-        assigned=quoted or b"=" in sign,
+        assigned=quoted or b"=" in text[match.start(2) : match.end(2)],
         quoted=quoted,
         spaced=text[match.end(2) : match.end(2) + 1] in (b" ", b"\t"),
-        alone=end >= len(text.rstrip()) and not text[: match.start(1)].strip(b" \t-\"'>{"),
-        follows=text[end : end + 24],
+        alone=_alone(text, match.start(1), end),
+        follows=text[end : end + MOST_BEFORE],
     )
-    value = text[start : min(end, start + MOST_VALUE)]
-    head = scanner(_HEAD).match(value)  # `password: null;` and what follows the sentence
-    if head and not quoted and refers(value[: head.end(1)]):
-        return False
     return hides(promised, value, how)
 
 
-def _is_argument(text: bytes, match: Match, quoted: bool) -> bool:  # noqa: FBT001 - how the value stands
+def _stays(text: bytes, match: Match, value: bytes, *, quoted: bool, start: int) -> bool:
+    """Return whether the way in which a value stands says that it is none: the name itself, a command, a heading."""
+    sign = text[match.start(2) : match.end(2)]
+    if value == text[match.start(1) : match.end(1)] or (quoted and text[start - 1] == ord("`") and b" " in value):
+        return True
+    if sign == b"," and not _is_argument(text, match, quoted=quoted):
+        return True
+    if sign == b"|" and scanner(_CELL).fullmatch(value) and not irregular(value):
+        return True
+    head = None if quoted else scanner(_HEAD).match(value)  # `password: null;` and what follows the sentence
+    return head is not None and refers(value[: head.end(1)])
+
+
+def _alone(text: bytes, start: int, end: int) -> bool:
+    """Return whether the pair is the whole line, as in YAML; looks at its surroundings only."""
+    before, after = text[max(0, start - MOST_BEFORE) : start], text[end : end + MOST_BEFORE]
+    return start < MOST_BEFORE and not before.strip(b" \t-\"'>{") and not after.strip()
+
+
+def _is_argument(text: bytes, match: Match, *, quoted: bool) -> bool:
     """Return whether a comma stands between a name and its value: `put("token", "x")`, `["--token", "x"]`."""
     name = match.start(1)
     return (

@@ -50,7 +50,10 @@ class Several(Protocol):
     """Many rules asked at once."""
 
     def Match(self, text: bytes) -> list[int] | None:  # noqa: N802 - the name is re2's
-        """Return the numbers of the rules that match, in no order; None if none does, or memory does not suffice."""
+        """Return the numbers of the rules that match, in no order; None if none does.
+
+        A full cache of states is emptied and filled anew, never given up (RE2's dfa.cc, kManyMatch).
+        """
         ...
 
 

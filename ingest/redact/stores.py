@@ -114,6 +114,7 @@ STORES = (
     Place(_NAMED, named),
     *(Place(pattern, partial(files, pattern)) for pattern in (_NETRC, _COMMUNITY)),
     Place(_DEVICE, devices),
-    *(Place(pattern, partial(whole_lines, pattern)) for pattern in (_NETRC_LINE, _PGPASS)),
+    Place(_NETRC_LINE, partial(whole_lines, _NETRC_LINE)),
+    Place(r":(?:\*|[1-9]\d{3,4}):", partial(whole_lines, _PGPASS)),
     Place(_KIND, objects),
 )

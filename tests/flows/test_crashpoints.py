@@ -47,7 +47,7 @@ def asked(kind: str, name: str, channel: str = INCIDENTS, user: str = ALICE, at:
     return Asked(at, kind, name, channel, user, 1)
 
 
-SHORT, LONG, OTHER = "Q1x8", "Q1x9", "Q1x5"
+SHORT, LONG, OTHER = "Q1x8", "Q1x20", "Q1x25"
 """Names of answers: of one message, of two, of one."""
 
 WAYS = (

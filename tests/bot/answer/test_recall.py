@@ -1,6 +1,6 @@
 """What an answer may rest on: the passages chosen, bounded, and from the kind of document that answers."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
@@ -73,11 +73,20 @@ async def test_the_best_document_is_quoted_at_length_and_the_others_briefly() ->
     assert recalled.evidence == GOOD
 
 
-async def test_passages_with_commands_come_before_their_neighbours() -> None:
-    """People on call came to act; a much nearer passage still stands first."""
+async def test_a_section_is_told_from_its_first_step_on() -> None:
+    """Steps are of use in their order only, however near a later one is; people on call came to act."""
     near = hit("a", "why", "what", "```\nkubectl get pods\n```", "else", "more", "last")
     recalled = await recall(Shelf(everything=Found((near,), GOOD)), "q")
-    assert [each.chunk_id for each in recalled.passages] == ["a2", "a0", "a1", "a3"]
+    assert [each.chunk_id for each in recalled.passages] == ["a0", "a1", "a2", "a3", "a4", "a5"]
+
+
+async def test_what_to_check_and_what_to_do_come_first() -> None:
+    """At 3 a.m. the checks and the fix are wanted, not whom to call and not the background."""
+    titles = ("Background", "Checks", "Fix", "Escalation")
+    plain = hit("a", "why", "look", "act", "call")
+    passages = tuple(replace(each, heading=title) for each, title in zip(plain.passages, titles, strict=True))
+    recalled = await recall(Shelf(everything=Found((replace(plain, passages=passages),), GOOD)), "q")
+    assert [each.heading for each in recalled.passages[:2]] == ["Checks", "Fix"]
 
 
 async def test_nothing_found_is_nothing_recalled() -> None:

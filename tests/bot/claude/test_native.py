@@ -108,7 +108,8 @@ async def test_the_thread_is_given_as_data_before_the_question() -> None:
 async def test_summaries_have_a_model_of_their_own() -> None:
     """The cheaper model sums up; its price is its own."""
     async with FakeClaude(Scripted([Say(["Yes."])])) as server:
-        claude = Claude(ClaudeSettings(base_url=server.url), role="summary")
+        settings = ClaudeSettings(base_url=server.url, model_summary="claude-haiku-5-5")
+        claude = Claude(settings, role="summary")
         finish = [event async for event in claude.write(PROMPT)][-1]
         await claude.close()
     assert server.requests[0].body["model"] == "claude-haiku-5-5" == finish.model  # type: ignore[union-attr]

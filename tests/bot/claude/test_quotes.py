@@ -63,20 +63,20 @@ async def test_pieces_of_one_long_line_are_all_quoted() -> None:
     assert text.index("first half [1]") < text.index("second half [2]")
 
 
-async def test_at_most_three_passages_are_quoted() -> None:
+async def test_at_most_four_passages_are_quoted() -> None:
     """More than that is the document itself, which Show source opens."""
     text = await quoted(*(passage(f"step {n}", start_line=n, end_line=n) for n in range(1, 9)))
-    assert [n for n in range(1, 9) if f"[{n}]" in text] == [1, 2, 3]
+    assert [n for n in range(1, 9) if f"[{n}]" in text] == [1, 2, 3, 4]
 
 
 async def test_long_passages_are_left_out_whole_and_a_longer_one_is_cut_at_a_line() -> None:
-    """Quotes stay near 2,500 characters, and never stop in the middle of a line."""
+    """Quotes stay near 3,000 characters, and never stop in the middle of a line."""
     line = "x" * 99
     text = await quoted(
         passage("\n".join([line] * 40), start_line=1, end_line=40), passage(line, start_line=90, end_line=90)
     )
-    assert 2_000 < len(text) < 2_700
-    assert {len(piece.removesuffix(" [1]")) for piece in text.splitlines()[2:] if piece} == {99}
+    assert 2_500 < len(text) < 3_200
+    assert {len(piece.removesuffix(" [1]")) for piece in text.splitlines()[4:] if piece} == {99}
 
 
 async def test_two_other_documents_are_named_once_each() -> None:

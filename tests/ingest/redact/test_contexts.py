@@ -46,7 +46,8 @@ def test_a_secret_is_hidden_in_its_context(context: str, maker: Maker, dress: st
         secret = maker(by)
         line = DRESSES[dress](context, secret)
         shown = redact(line)
-        assert not [form for form in forms(secret) if form in shown]
+        read = shown.replace(BOLD, "").replace("\u200b", "")  # what cut the secret in two
+        assert not [form for form in forms(secret) if form in read]
         assert shown.count("\n") == line.count("\n")
         assert redact(shown) == shown
 

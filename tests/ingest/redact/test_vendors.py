@@ -49,3 +49,9 @@ def test_every_rule_says_where_its_format_is_published() -> None:
 def test_a_picture_of_a_token_stays(start: str, body: str) -> None:
     """A runbook that shows how a token looks shows it still."""
     assert redact(f"It looks like {start}{body} so.") == f"It looks like {start}{body} so."
+
+
+@pytest.mark.parametrize("token", ["AKIA" + "IOSFODNN7" + "EXAMPLE", "ghp_" + "1234567890" * 4])
+def test_a_token_of_a_documentation_stays(token: str) -> None:
+    """Vendors' own examples, and what somebody has typed."""
+    assert redact(f"as in {token} here") == f"as in {token} here"
