@@ -52,7 +52,7 @@ FLAGS = (
 
 ANSWERED = "PgBouncer shows cl_waiting above 0 and most sessions are idle in transaction, what do I do first?"
 CITED = "postgres-connection-pool.md"
-UNANSWERABLE = "How do I rotate the payments HSM key?"
+UNANSWERABLE = "The warehouse label printer is jammed, what now?"
 
 WATCH = """
 window.lengths = [];
