@@ -1,0 +1,421 @@
+"""One minute of counted lines in, signals out: what is new, rises, falls, is silent, drifts, or changes its outcomes.
+
+Holds what it has learnt of one stream and knows no clock, no database and no stories: `hold` says which series are part
+of one, and those are not learnt from.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+
+from ingest.anomalies.counts import KEPT_MINUTES, LEARNT_AFTER, Counts, Flags, Floats, Ints
+from ingest.anomalies.places import Places
+from ingest.anomalies.signal import ERROR, INFO, WARN, First, Kind, Minute, Row, Series, Signal
+from ingest.anomalies.silence import Silence
+from ingest.anomalies.surprise import discoveries, of_count
+from ingest.anomalies.usual import ENOUGH_MINUTES, WINDOWS, Usual
+from ingest.anomalies.wording import likeness, tells_start, tells_trouble, words_of
+
+Words = Callable[[int], tuple[str | None, ...]]
+"""Returns the words of a template, None where it varies."""
+
+FALSE_DISCOVERIES = 1e-5
+"""Rate kept over all hypotheses of one minute: 1,440 minutes of about ten independent windows leave under 0.02 a day."""
+
+LEAST_NATS = 12.0
+"""And none is told that chance alone would bring once in 160,000 times."""
+
+FEWEST_SERIOUS, FEWEST_OTHERS, FEWEST_STARTS = 5.0, 12.0, 3.0
+"""Lines that make a rise: of warnings and errors, of others, of starts."""
+
+RISE_SERIOUS, RISE_OTHERS = 2.0, 3.0
+"""How many times the usual a rise must reach."""
+
+RECORD = 1.3
+"""And how much more surprising it must be than anything that nobody needed to be told."""
+
+FALL = 0.35
+FALL_WINDOWS = (2, 3)
+FALL_FROM = 25.0
+"""A fall leaves a third of at least 25 usual lines; shorter windows cannot tell."""
+
+LOUDEST = 48
+"""Templates from which the traffic of the moment is read."""
+
+HEIRS_MINUTES = 45
+HEIRS_LIKENESS = 0.5
+"""A line that stops while one like it begins was renamed."""
+
+NOVEL_HALF_LIFE_MINUTES = 3 * 1440.0
+NOVEL_LINES = ((0.7, 1), (2.0, 2), (6.0, 3))
+"""So many new kinds of warnings a day are usual in a stream -> so many lines make the next one worth telling."""
+NOVEL_LINES_MOST = 5
+NOVEL_WORDS_LINES = 3
+NOVEL_MINUTES = 30
+"""A line below WARN whose words tell trouble must come thrice within half an hour."""
+
+MOST_SERVICES = 8
+"""Services remembered of a template."""
+
+START_MINUTES = 6 * 60
+"""What is new in the first six hours says nothing about how often new lines come."""
+
+
+class Detector:
+    """What was learnt of one stream, and what is not as usual now."""
+
+    def __init__(self, words: Words) -> None:
+        self._words = words
+        self.began = -1
+        self.minute = -1
+        self.counts = Counts()
+        self.usual = Usual()
+        self.silence = Silence()
+        self.pairs = Silence()
+        self.places = Places()
+        self.series: list[Series] = []
+        self.pair_series: list[Series] = []
+        self._index: dict[Series, int] = {}
+        self._pair_index: dict[Series, int] = {}
+        self._rows: dict[tuple[int, bytes, bytes], tuple[int, ...]] = {}
+        self.held = np.zeros(0, dtype=bool)
+        self.pairs_held = np.zeros(0, dtype=bool)
+        self.born: list[int] = []
+        self.levels: list[int] = []
+        self.is_template = np.zeros(0, dtype=bool)
+        self.services: dict[int, set[bytes]] = {}
+        self.serious = np.zeros(0, dtype=bool)
+        self.starts = np.zeros(0, dtype=bool)
+        self.novel = 0.0
+        self._novel_at = -1
+        self._waiting: dict[int, int] = {}
+        self._loudest: Ints = np.zeros(0, dtype=np.int64)
+        self._unlearnt: deque[tuple[int, Ints, Floats]] = deque()
+        self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
+
+    # One minute
+
+    def observe(self, seen: Minute) -> list[Signal]:
+        """Count a minute, judge it, learn it; return the signals, most surprising first."""
+        if self.began < 0:
+            self.began = seen.minute
+        self.minute = seen.minute
+        self.counts.advance(seen.minute)
+        self.places.advance(seen.minute)
+        active = self._count(seen.rows)
+        self.places.count(seen.values)
+        signals = [
+            *self._new(seen),
+            *self._rises(active),
+            *self._falls(),
+            *self._silent(seen.late),
+            *self.places.judge(self.minute, self._nats_needed()),
+        ]
+        self._learn()
+        return sorted(signals, key=lambda signal: -signal.nats)
+
+    def resume(self, minutes: int) -> None:
+        """Leave out minutes in which the stream gave no data at all: nobody knows what was in them."""
+        self.silence.forgive(minutes)
+        self.pairs.forgive(minutes)
+
+    def hold(self, series: Iterable[Series]) -> None:
+        """Name all series that are part of a story: they are not learnt from until they are named no more."""
+        for held in (self.held, self.pairs_held, self.places.held_measures, self.places.held_words):
+            held[:] = False
+        for each in series:
+            if each in self._index:
+                self.held[self._index[each]] = True
+            elif each in self._pair_index:
+                self.pairs_held[self._pair_index[each]] = True
+            else:
+                self.places.hold(each)
+
+    # Counting
+
+    def _count(self, rows: Sequence[Row]) -> Ints:
+        """Count the rows; return the series that spoke in this minute, each once."""
+        lines: dict[int, int] = {}
+        pairs: set[int] = set()
+        for row in rows:
+            key = (row.template, row.host, row.service)
+            places = self._rows.get(key) or self._place(key, row.level)
+            if row.minute >= self.minute:
+                for place in places[:-1]:
+                    lines[place] = lines.get(place, 0) + row.lines
+            else:
+                for place in places[:-1]:
+                    self.counts.add_late(row.minute, place, (row.lines,))
+                    lines.setdefault(place, 0)
+            pairs.add(places[-1])
+        active = np.fromiter(lines.keys(), dtype=np.int64, count=len(lines))
+        amounts = np.fromiter(lines.values(), dtype=np.float64, count=len(lines))
+        self.counts.add(active, amounts)
+        self.silence.see(self.minute, active, self.held)
+        self.pairs.see(self.minute, np.fromiter(pairs, dtype=np.int64, count=len(pairs)), self.pairs_held)
+        return active
+
+    def _place(self, key: tuple[int, bytes, bytes], level: int) -> tuple[int, ...]:
+        template, host, service = key
+        places = [self._counted(Series(), 0), self._counted(Series(template=template), level)]
+        if host:
+            places.append(self._counted(Series(host=host), 0))
+        if service:
+            places.append(self._counted(Series(service=service), 0))
+        places.append(self._paired(Series(template=template, host=host or service)))
+        if len(services := self.services.setdefault(template, set())) < MOST_SERVICES:
+            services.add(service)
+        self._rows[key] = tuple(places)
+        return self._rows[key]
+
+    def _counted(self, series: Series, level: int) -> int:
+        if series in self._index:
+            return self._index[series]
+        self._index[series] = place = len(self.series)
+        self.series.append(series)
+        self.born.append(self.minute)
+        self.levels.append(level)
+        text = " ".join(word or "" for word in self._words(series.template)) if series.template else ""
+        serious = level >= WARN or tells_trouble(text)
+        for room in (self.counts, self.usual, self.silence):
+            room.grow(place + 1)
+        self.is_template = np.append(self.is_template, series.template > 0)
+        self.serious = np.append(self.serious, serious)
+        self.starts = np.append(self.starts, bool(text) and tells_start(text))
+        self.held = np.append(self.held, False)  # noqa: FBT003 - a value of the array
+        return place
+
+    def _paired(self, series: Series) -> int:
+        if series in self._pair_index:
+            return self._pair_index[series]
+        self._pair_index[series] = place = len(self.pair_series)
+        self.pair_series.append(series)
+        self.pairs.grow(place + 1)
+        self.pairs_held = np.append(self.pairs_held, False)  # noqa: FBT003 - a value of the array
+        return place
+
+    # Judging
+
+    def _nats_needed(self) -> float:
+        """Return the surprise that a lone discovery needs among all hypotheses of a minute."""
+        tested = len(self.series) * len(WINDOWS) + len(self.pair_series) + self.places.size
+        return float(max(LEAST_NATS, np.log(max(tested, 1) / FALSE_DISCOVERIES)))
+
+    def _new(self, seen: Minute) -> Iterator[Signal]:
+        """Yield templates never seen that tell trouble."""
+        needed = self._lines_needed()
+        for template, first in seen.firsts.items():
+            place = self._index.get(Series(template=template))
+            if place is None:
+                continue
+            if self.born[place] == self.minute:
+                self._waiting[template] = self._lines_for(place, first, needed)
+        for template, lines in list(self._waiting.items()):
+            place = self._index[Series(template=template)]
+            born = self.born[place]
+            count = float(self.counts.window(KEPT_MINUTES - 1, np.array([place]))[0])
+            if not lines or self.minute - born > NOVEL_MINUTES:
+                del self._waiting[template]
+            elif count >= lines:
+                del self._waiting[template]
+                nats = 20.0 + 5.0 * max(self.levels[place] - INFO, 0)
+                window = self.minute - born + 1
+                yield self._signal("new", place, born, count, 0.0, window, nats)
+
+    def _lines_for(self, place: int, first: First, needed: int) -> int:
+        """Return how many lines make a new template worth telling, 0 for never."""
+        if self.levels[place] >= WARN or (not self.levels[place] and self.serious[place]):
+            self._note_novelty()
+            return needed if first.level != WARN else needed + 1
+        if not tells_trouble(first.text.decode(errors="replace")) or self._is_variant(place):
+            return 0
+        return NOVEL_WORDS_LINES
+
+    def _is_variant(self, place: int) -> bool:
+        """Whether a template differs little from one known before: a deploy has reworded it."""
+        words = words_of(self._words(self.series[place].template))
+        return any(
+            likeness(words, words_of(self._words(other.template))) >= HEIRS_LIKENESS
+            for other, born in zip(self.series, self.born, strict=True)
+            if other.template and born < self.minute
+        )
+
+    def _lines_needed(self) -> int:
+        """Return how many lines a new warning needs, by how often new ones come in this stream."""
+        days = max(self.minute - self.began - START_MINUTES, 1440) / 1440.0
+        a_day = self.novel / min(days, NOVEL_HALF_LIFE_MINUTES / 1440.0 / np.log(2.0))
+        return next((lines for most, lines in NOVEL_LINES if a_day <= most), NOVEL_LINES_MOST)
+
+    def _note_novelty(self) -> None:
+        """Count that new warnings came, those within half an hour as one."""
+        if self.minute - self.began < START_MINUTES or 0 <= self.minute - self._novel_at < NOVEL_MINUTES:
+            return
+        if self._novel_at >= 0:
+            self.novel *= 0.5 ** ((self.minute - self._novel_at) / NOVEL_HALF_LIFE_MINUTES)
+        self._novel_at = self.minute
+        self.novel += 1.0
+
+    def traffic(self, window: int) -> float:
+        """Return the traffic of the last minutes against the usual: the weighted median over the loudest templates."""
+        if not len(self._loudest):
+            return 1.0
+        length = WINDOWS[window]
+        usual = self.usual.rate(self.minute, self._loudest) * length
+        ratios = self.counts.window(length, self._loudest) / np.maximum(usual, 1e-9)
+        order = np.argsort(ratios)
+        weights = np.cumsum(np.sqrt(usual)[order])
+        return float(ratios[order][np.searchsorted(weights, weights[-1] / 2.0)])
+
+    def _rises(self, active: Ints) -> list[Signal]:
+        """Return the series that count far more than usual, in the window that shows it best."""
+        if not len(active):
+            return []
+        watched = self.usual.watched()[active] >= ENOUGH_MINUTES
+        active = active[watched & self.is_template[active]]
+        if not len(active):
+            return []
+        self._unlearnt.append((self.minute, active, np.zeros((len(WINDOWS), len(active)))))
+        rate = self.usual.rate(self.minute, active)
+        serious, starts = self.serious[active], self.starts[active]
+        fewest = np.where(serious, FEWEST_SERIOUS, np.where(starts, FEWEST_STARTS, FEWEST_OTHERS))
+        times = np.where(serious | starts, RISE_SERIOUS, RISE_OTHERS)
+        best = np.zeros(len(active))
+        where = np.zeros(len(active), dtype=np.int64)
+        for window, length in enumerate(WINDOWS):
+            observed = self.counts.window(length, active)
+            usual = rate * length * max(1.0, self.traffic(min(max(window, 1), 2)))
+            nats = np.where(observed > usual, of_count(observed, usual, self.usual.spread(active, window)), 0.0)
+            rose = (observed >= fewest) & (observed >= times * usual) & (nats >= RECORD * self.usual.most(active, window))
+            self._unlearnt[-1][2][window] = nats
+            nats = np.where(rose, nats, 0.0)
+            where = np.where(nats > best, window, where)
+            best = np.maximum(best, nats)
+        return [
+            self._risen(int(active[place]), int(where[place]), float(best[place]), float(rate[place]))
+            for place in self._found(best)
+        ]
+
+    def _risen(self, place: int, window: int, nats: float, rate: float) -> Signal:
+        length = WINDOWS[window]
+        observed = float(self.counts.window(length, np.array([place]))[0])
+        kind: Kind = "restarts" if self.starts[place] and not self.serious[place] else "rise"
+        return self._signal(kind, place, self.minute - length + 1, observed, rate * length, length, nats)
+
+    def _falls(self) -> list[Signal]:
+        """Return the series of which little is left, traffic taken out."""
+        if self.minute % 5 or not len(self._loudest):
+            return []
+        found: list[Signal] = []
+        for window in FALL_WINDOWS:
+            length = WINDOWS[window]
+            series = self._steady
+            observed = self.counts.window(length, series)
+            rate = self.usual.rate(self.minute, series)
+            usual = rate * length * min(1.0, self.traffic(2))
+            fell = (usual >= FALL_FROM) & (observed <= FALL * usual)
+            nats = np.where(fell, of_count(observed, usual, self.usual.spread(series, window)), 0.0)
+            found += [
+                self._signal(
+                    "fall", int(series[p]), self.minute - length + 1, float(observed[p]), float(usual[p]), length, nats[p]
+                )
+                for p in self._found(nats)
+                if not self._renamed(int(series[p]))
+            ]
+        return found
+
+    def _silent(self, late: float) -> list[Signal]:
+        """Return what should have spoken again by now."""
+        if self.minute % 15 == 0 or len(self._deadlines[0][0]) != len(self.series):
+            self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
+        busy = min(max(self.traffic(2), 0.05), 1.0)
+        overdue, gap, due = self._overdue(self.silence, self._deadlines[0], late, busy)
+        pairs, pair_gap, pairs_due = self._overdue(self.pairs, self._deadlines[1], late, busy)
+        return [
+            *(self._silence(self.series[p], gap[p], due[p], self.levels[p]) for p in overdue if not self._renamed(p)),
+            *(
+                self._silence(self.pair_series[p], pair_gap[p], pairs_due[p], 0)
+                for p in pairs
+                if not self._renamed(self._index[Series(template=self.pair_series[p].template)])
+            ),
+        ]
+
+    def _overdue(
+        self, silence: Silence, deadlines: tuple[Floats, Flags], late: float, busy: float
+    ) -> tuple[list[int], Floats, Floats]:
+        """Return the series that are overdue, and all gaps and deadlines; what follows the traffic may wait for it."""
+        due = np.where(deadlines[1], deadlines[0], deadlines[0] / busy)
+        gap = self.minute - silence.last[: len(due)]
+        return [int(place) for place in np.flatnonzero(gap - late >= due)], gap, due
+
+    def _silence(self, series: Series, gap: float, due: float, level: int) -> Signal:
+        since = self.minute - int(gap) + 1
+        return Signal("silence", series, self.minute, since, 0.0, due, int(gap), 18.0 * gap / due, level)
+
+    def _renamed(self, place: int) -> bool:
+        """Whether a line like this one began when this one stopped; then it inherits what was learnt."""
+        template = self.series[place].template
+        if not template:
+            return False
+        stopped = self.silence.last[place]
+        words = words_of(self._words(template))
+        for other in range(len(self.series) - 1, -1, -1):
+            series = self.series[other]
+            if series.template and abs(self.born[other] - stopped) <= HEIRS_MINUTES and other != place:
+                if likeness(words, words_of(self._words(series.template))) >= HEIRS_LIKENESS:
+                    return True
+            if self.born[other] < stopped - HEIRS_MINUTES:
+                break
+        return False
+
+    def _found(self, nats: Floats) -> Iterable[int]:
+        tested = len(self.series) * len(WINDOWS)
+        found = discoveries(nats, tested, FALSE_DISCOVERIES) & (nats >= LEAST_NATS)
+        return [int(place) for place in np.flatnonzero(found)]
+
+    def _signal(
+        self, kind: Kind, place: int, since: int, observed: float, usual: float, window: int, nats: float
+    ) -> Signal:
+        series = self.series[place]
+        return Signal(
+            kind, series, self.minute, since, observed, usual, window, float(nats), self.levels[place], bool(self.serious[place])
+        )
+
+    # Learning
+
+    def _learn(self) -> None:
+        """Learn the minute of an hour ago, of all series that are part of no story."""
+        then = self.minute - LEARNT_AFTER
+        if then < self.began:
+            return
+        everyone = np.arange(len(self.series))
+        lines = self.counts.window(1, everyone, ago=LEARNT_AFTER)
+        spoke = np.flatnonzero((lines > 0) & ~self.held)
+        self.usual.learn(then, spoke, lines[spoke])
+        self.usual.leave_out(then, np.flatnonzero(self.held))
+        while self._unlearnt and self._unlearnt[0][0] <= then:
+            _, series, nats = self._unlearnt.popleft()
+            quiet = ~self.held[series]
+            for window in range(len(WINDOWS)):
+                self.usual.learn_records(series[quiet], window, nats[window, quiet])
+        self.usual.learn_scatter(then, self.counts, ~self.held, ago=LEARNT_AFTER)
+        self.places.learn(self.minute)
+        if self.minute % 30 == 0 or not len(self._loudest):
+            self._rank()
+
+    def _rank(self) -> None:
+        """Choose the templates that tell the traffic, and the series that are steady enough to fall."""
+        watched = self.usual.watched()
+        rate = self.usual.total[: len(watched)] / np.maximum(watched, 1.0)
+        known = watched >= ENOUGH_MINUTES
+        templates = np.array([series.template > 0 for series in self.series])
+        order = np.argsort(-np.where(known & templates, rate, 0.0))[:LOUDEST]
+        self._loudest = order[(known & templates & (rate > 0.05))[order]]
+        self._steady = np.flatnonzero(known & (rate * WINDOWS[-1] >= FALL_FROM))
+
+    _steady: Ints = np.zeros(0, dtype=np.int64)
+
+
+def _deadlines(silence: Silence) -> tuple[Floats, Flags]:
+    everyone = np.arange(silence.size)
+    return silence.deadline(everyone), silence.regular(everyone)

@@ -1,0 +1,255 @@
+"""The variable places of templates: numbers by their level, words by their share. Turns sampled values into signals."""
+
+import re
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ingest.anomalies.counts import LEARNT_AFTER, Counts, Floats, Ints
+from ingest.anomalies.measures import JUMP_MINUTES, JUMP_VALUES, SPANS, Measures, scaled, unscaled
+from ingest.anomalies.shares import SPAN_MINUTES, Shares
+from ingest.anomalies.signal import Series, Signal, Value
+
+MOST_MEASURES = 4_000
+MOST_WORDS = 4_000
+"""Series kept of each; templates whose places come later are watched by their counts alone."""
+
+FEW_WORDS = 16
+"""A place is one of words when its first values are so few different ones."""
+SURE_AFTER = 200
+"""So many values are looked at before that is decided."""
+MOST_WORDS_HERE = 48
+
+NUMBERS_KEPT = 200_000
+
+_NUMBER = re.compile(rb"[^0-9]{0,24}?(-?\d{1,12}(?:\.\d{1,9})?)[^0-9]{0,12}")
+"""One number, maybe with a name before and a unit behind."""
+
+
+@dataclass(slots=True)
+class Place:
+    """A variable position of a template."""
+
+    lines: int
+    seen: dict[bytes, int] | None = field(default_factory=dict)
+    words: dict[bytes, int] | None = None
+    looked_at: int = 0
+    numeric: int = 0
+
+
+class Places:
+    """The values of one stream, minute by minute."""
+
+    def __init__(self) -> None:
+        self.minute = -1
+        self.measures = Measures()
+        self.shares = Shares()
+        self.lines = Counts()
+        self.measured: list[Series] = []
+        self.worded: list[Series] = []
+        self.lines_of: list[int] = []
+        self.held_measures = np.zeros(0, dtype=bool)
+        self.held_words = np.zeros(0, dtype=bool)
+        self._places: dict[tuple[int, int], Place] = {}
+        self._measure_of: dict[tuple[int, int, bytes], int] = {}
+        self._numbers: dict[bytes, float | None] = {}
+        self._week = -1
+        self._waiting: deque[tuple[int, Ints, Floats]] = deque()
+        self._recent: tuple[Ints, Floats] = (np.zeros(0, dtype=np.int64), np.zeros(0))
+
+    @property
+    def size(self) -> int:
+        """Return how many series are judged."""
+        return len(self.measured) + len(self.worded)
+
+    def advance(self, minute: int) -> None:
+        """Begin a minute."""
+        self.minute = minute
+        for counts in (self.measures.counts, self.shares.counts, self.lines):
+            counts.advance(minute)
+
+    def hold(self, series: Series) -> None:
+        """Learn no more from a place: with no host, none of its hosts' values either."""
+        if series.word:
+            place = self._places.get((series.template, series.position))
+            if place and place.words and series.word in place.words:
+                self.held_words[place.words[series.word]] = True
+            return
+        for index, each in enumerate(self.measured):
+            if (each.template, each.position) == (series.template, series.position):
+                self.held_measures[index] = self.held_measures[index] or each.host in {b"", series.host} or not series.host
+
+    # Counting
+
+    def count(self, values: Sequence[Value]) -> None:
+        """Count the values of the present minute."""
+        series: list[int] = []
+        numbers: list[float] = []
+        words: list[int] = []
+        lines: list[int] = []
+        for template, host, position, raw in values:
+            place = self._places.get((template, position)) or self._new_place(template, position)
+            lines.append(place.lines)
+            place.looked_at += 1
+            if place.seen is not None:
+                self._look_at(place, template, position, raw)
+            if place.words is not None and (word := self._word(place, template, position, raw)) is not None:
+                words.append(word)
+            number = self._number(raw)
+            if number is not None:
+                place.numeric += 1
+                for key in ((template, position, b""), (template, position, host)):
+                    index = self._measure_of.get(key)
+                    if index is None:
+                        index = self._new_measure(key)
+                    if index >= 0:
+                        series.append(index)
+                        numbers.append(number)
+        self.lines.add(_ints(lines), np.ones(len(lines)))
+        self.shares.counts.add(_ints(words), np.ones(len(words)))
+        self._recent = _ints(series), scaled(np.array(numbers, dtype=np.float64))
+        self.measures.add(*self._recent)
+
+    def _new_place(self, template: int, position: int) -> Place:
+        place = Place(len(self._places))
+        self._places[template, position] = place
+        self.lines.grow(len(self._places))
+        return place
+
+    def _look_at(self, place: Place, template: int, position: int, raw: bytes) -> None:
+        """Learn whether a place holds few words; then each is a series of its own."""
+        seen = place.seen or {}
+        if len(seen) <= FEW_WORDS:
+            seen[raw] = seen.get(raw, 0) + 1
+        if place.looked_at < SURE_AFTER:
+            return
+        if 1 < len(seen) <= FEW_WORDS and max(map(len, seen)) <= 40:  # noqa: PLR2004 - longer ones are texts
+            place.words = {}
+            for word in seen:
+                self._new_word(place, template, position, word)
+        place.seen = None
+
+    def _word(self, place: Place, template: int, position: int, raw: bytes) -> int | None:
+        words = place.words or {}
+        if raw in words:
+            return words[raw]
+        if len(words) >= MOST_WORDS_HERE:
+            place.words = None
+            return None
+        return self._new_word(place, template, position, raw)
+
+    def _new_word(self, place: Place, template: int, position: int, raw: bytes) -> int | None:
+        if len(self.worded) >= MOST_WORDS or place.words is None:
+            return None
+        place.words[raw] = index = len(self.worded)
+        self.worded.append(Series(template=template, position=position, word=raw))
+        self.lines_of.append(place.lines)
+        self.shares.grow(index + 1)
+        self.shares.total[index] = min(place.looked_at - 1, 5_000)
+        self.held_words = np.append(self.held_words, False)  # noqa: FBT003 - a value of the array
+        return index
+
+    def _new_measure(self, key: tuple[int, int, bytes]) -> int:
+        if len(self.measured) >= MOST_MEASURES:
+            return -1
+        template, position, host = key
+        self._measure_of[key] = index = len(self.measured)
+        self.measured.append(Series(template=template, position=position, host=host))
+        self.measures.grow(index + 1)
+        self.held_measures = np.append(self.held_measures, False)  # noqa: FBT003 - a value of the array
+        return index
+
+    def _number(self, raw: bytes) -> float | None:
+        if raw in self._numbers:
+            return self._numbers[raw]
+        if len(self._numbers) >= NUMBERS_KEPT:
+            self._numbers.clear()
+        match = _NUMBER.fullmatch(raw)
+        self._numbers[raw] = number = float(match[1]) if match else None
+        return number
+
+    # Judging
+
+    def judge(self, minute: int, needed: float) -> list[Signal]:
+        """Return what left its usual level or share, with at least `needed` nats."""
+        return [*self._drifts(minute, needed), *self._jumps(minute), *self._shifts(minute, needed)]
+
+    def _drifts(self, minute: int, needed: float) -> Iterator[Signal]:
+        active = np.unique(self._recent[0])
+        for place, length in enumerate(SPANS):
+            if not len(active):
+                return
+            level, shift, nats = self.measures.shifts(active, place)
+            for found in np.flatnonzero(nats >= needed):
+                if self._is_worded(self.measured[active[found]]):
+                    continue
+                now, was = unscaled(level[found]), unscaled(level[found] - shift[found])
+                yield Signal(
+                    "drift", self.measured[active[found]], minute, minute - length + 1, float(now), float(was), length,
+                    float(nats[found]),
+                )  # fmt: skip
+
+    def _is_worded(self, series: Series) -> bool:
+        """Whether so few different numbers stand at a place that they are names: status codes, ids of peers."""
+        return self._places[series.template, series.position].words is not None
+
+    def _jumps(self, minute: int) -> Iterator[Signal]:
+        active = np.unique(self._recent[0])
+        past = self.measures.jumps(active)
+        for found in np.flatnonzero(past >= JUMP_VALUES):
+            index = active[found]
+            highest = float(unscaled(np.array([self._recent[1][self._recent[0] == index].max()]))[0])
+            usual = float(unscaled(self.measures.top[[index]])[0])
+            since = minute - JUMP_MINUTES + 1
+            yield Signal("jump", self.measured[index], minute, since, highest, usual, JUMP_MINUTES, 10.0 + float(past[found]))
+
+    def _shifts(self, minute: int, needed: float) -> Iterator[Signal]:
+        if not self.worded:
+            return
+        active = np.flatnonzero(self.shares.counts.window(1, np.arange(len(self.worded))) > 0)
+        lines_of = _ints(self.lines_of)[active]
+        for place, length in enumerate(SPAN_MINUTES):
+            lines = self.lines.window(length, lines_of)
+            hits, share, nats = self.shares.rises(active, lines, place)
+            for found in np.flatnonzero(nats >= needed):
+                usual = float(self.shares.usual(active[[found]])[0])
+                yield Signal(
+                    "share", self.worded[active[found]], minute, minute - length + 1, float(share[found]), usual, length,
+                    float(nats[found]),
+                )  # fmt: skip
+
+    # Learning
+
+    def learn(self, minute: int) -> None:
+        """Learn the present minute of all series that are part of no anomaly."""
+        self._waiting.append((minute, *self._recent))
+        while self._waiting[0][0] <= minute - LEARNT_AFTER:
+            _, series, values = self._waiting.popleft()
+            quiet = ~self.held_measures[series] if len(series) else np.zeros(0, dtype=bool)
+            self.measures.learn_tops(series[quiet], values[quiet])
+        self.measures.learn(minute - LEARNT_AFTER, ~self.held_measures, ago=LEARNT_AFTER)
+        if self.worded:
+            self._learn_words()
+        week = minute // (7 * 1440)
+        if self._week >= 0 and week > self._week:
+            self.measures.age()
+            self.shares.age()
+        self._week = week
+
+    def _learn_words(self) -> None:
+        words = np.flatnonzero(~self.held_words)
+        lines_of = _ints(self.lines_of)[words]
+        lines = self.lines.window(1, lines_of, ago=LEARNT_AFTER)
+        spoken = lines > 0
+        words, lines_of, lines = words[spoken], lines_of[spoken], lines[spoken]
+        self.shares.learn(words, self.shares.counts.window(1, words, ago=LEARNT_AFTER), lines)
+        for place, length in enumerate(SPAN_MINUTES):
+            hits = self.shares.counts.window(length, words, ago=LEARNT_AFTER)
+            total = self.lines.window(length, lines_of, ago=LEARNT_AFTER)
+            self.shares.learn_records(words, np.where(hits >= 2, hits / np.maximum(total, 10.0), 0.0), place)
+
+
+def _ints(values: Sequence[int]) -> Ints:
+    return np.array(values, dtype=np.int64)
