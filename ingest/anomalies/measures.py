@@ -180,8 +180,15 @@ class Measures:
         out = (level > high + margin) | (level < low - margin)
         out &= np.abs(shift) >= np.maximum(LEAST_STEP * deviation, LEAST_CHANGE)
         out &= (n >= FEWEST[place]) & (self.n[series] >= ENOUGH_VALUES) & (self.spans[series, place] >= ENOUGH_SPANS[place])
+        out &= self._still(series, shift)
         out &= ~self.is_counter(series, place) & (deviation <= WIDEST)
         return level, shift, np.where(out, 0.5 * np.square(shift / error), 0.0)
+
+    def _still(self, series: Ints, shift: Floats) -> Flags:
+        """Tell which series are off by half as much in the last quarter of an hour: the others have come back."""
+        n = self.counts.window(SPANS[0], series)
+        now = self.counts.window(SPANS[0], series, plane=1) / np.maximum(n, 1.0) - self.level[series, 0]
+        return np.asarray((n > 0) & (now * np.sign(shift) >= 0.5 * np.abs(shift)))
 
     def jumps(self, series: Ints) -> Floats:
         """Return how many values of the last minutes lie far past the highest ever; 0 for counters and newcomers."""

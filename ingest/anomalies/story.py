@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
+from ingest.anomalies.counts import LEARNT_AFTER
 from ingest.anomalies.signal import ERROR, WARN, Kind, Series, Signal
 from ingest.anomalies.wording import likeness
 
@@ -19,6 +20,9 @@ QUIET_MINUTES = 30
 
 BACK_MINUTES = 60
 """What comes back within an hour is the same story."""
+
+LEFT_OUT_MINUTES = LEARNT_AFTER + 15
+"""A story's series are not learnt until its last minutes have passed the place where minutes are learnt."""
 
 ACCEPTED_MINUTES = 3 * 24 * 60
 """What lasts for three days is learnt as the new usual (CloudWatch: 21 days); its story goes on until that has caught
@@ -109,12 +113,12 @@ class Stories:
         return [story for story in self.told if not story.ended]
 
     def held(self) -> set[Series]:
-        """Return the series that are part of an open story and not to be learnt from."""
-        return {series for story in self.open() if not story.accepted for series in story.signals}
+        """Return the series that are part of a story, or were until just now, and are not to be learnt from."""
+        return {series for story in self.told if not story.accepted for series in story.signals}
 
     def _story_of(self, signal: Signal) -> Story | None:
         for story in reversed(self.told):
-            if _same(story, signal):
+            if _same(story, signal) and (not story.ended or signal.minute - story.ended < BACK_MINUTES):
                 return story
         for story in reversed(self.told):
             if not story.ended and self._related(story, signal):
@@ -166,7 +170,7 @@ class Stories:
             if minute - story.seen >= QUIET_MINUTES:
                 story.ended = minute
                 ended.append(story)
-        self.told = [story for story in self.told if not story.ended or minute - story.ended < BACK_MINUTES]
+        self.told = [story for story in self.told if not story.ended or minute - story.ended < LEFT_OUT_MINUTES]
         return ended
 
 
