@@ -3,7 +3,7 @@
 Sums are kept cumulatively, so that any window is one subtraction, whatever its length.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +40,21 @@ class Counts:
     def __init__(self, planes: int = 1) -> None:
         self.minute = -1
         self.sums: Floats = np.zeros((planes, KEPT_MINUTES, FIRST_CAPACITY))
+
+    def state(self, size: int) -> dict[str, Any]:
+        """Return what `restore` needs, for the first `size` series."""
+        return {"minute": self.minute, "sums": self.sums[:, :, :size]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        self.minute = state["minute"]
+        self.sums = state["sums"]
+        self.grow(FIRST_CAPACITY)
+
+    def clear(self) -> None:
+        """Forget the present: another stream begins at another time."""
+        self.minute = -1
+        self.sums[:] = 0.0
 
     def grow(self, size: int) -> None:
         """Make room for `size` series."""

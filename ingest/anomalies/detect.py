@@ -5,17 +5,24 @@ of one, and those are not learnt from.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
 
 import numpy as np
 
 from ingest.anomalies.counts import KEPT_MINUTES, LEARNT_AFTER, Counts, Flags, Floats, Ints
-from ingest.anomalies.places import Places
-from ingest.anomalies.signal import ERROR, INFO, WARN, First, Kind, Minute, Row, Series, Signal
+from ingest.anomalies.places import Clean, Places
+from ingest.anomalies.signal import INFO, WARN, First, Kind, Minute, Row, Series, Signal
 from ingest.anomalies.silence import Silence
 from ingest.anomalies.surprise import discoveries, of_count
 from ingest.anomalies.usual import ENOUGH_MINUTES, WINDOWS, Usual
 from ingest.anomalies.wording import likeness, tells_start, tells_trouble, words_of
+
+PLAIN = (
+    "began", "minute", "ticks", "learnt", "born", "levels", "is_template", "serious", "starts", "novel", "novel_at",
+)  # fmt: skip
+"""What is kept as it is."""
 
 Words = Callable[[int], tuple[str | None, ...]]
 """Returns the words of a template, None where it varies."""
@@ -33,6 +40,9 @@ FALSE_VALUES = 1e-5
 OTHERS_NATS = 4.0
 """Lines that speak of no trouble need more (weighted discoveries, Genovese et al. 2006): an incident shows less often
 in them by a factor of about fifty."""
+
+RARE_START = 0.5
+"""Starts are news where they are no more than so many an hour."""
 
 FEWEST_SERIOUS, FEWEST_OTHERS, FEWEST_STARTS = 5.0, 12.0, 3.0
 """Lines that make a rise: of warnings and errors, of others, of starts."""
@@ -66,6 +76,9 @@ NOVEL_MINUTES = 30
 MOST_SERVICES = 8
 """Services remembered of a template."""
 
+STEADY = 0.5
+"""A stream that has lines in more than every second minute speaks all the time."""
+
 START_MINUTES = 6 * 60
 """What is new in the first six hours says nothing about how often new lines come."""
 
@@ -73,15 +86,17 @@ START_MINUTES = 6 * 60
 class Detector:
     """What was learnt of one stream, and what is not as usual now."""
 
-    def __init__(self, words: Words) -> None:
+    def __init__(self, words: Words, clean: Clean = bytes) -> None:
         self._words = words
         self.began = -1
         self.minute = -1
+        self.ticks = 0
+        self.learnt = -1
         self.counts = Counts()
         self.usual = Usual()
         self.silence = Silence()
         self.pairs = Silence()
-        self.places = Places()
+        self.places = Places(clean)
         self.series: list[Series] = []
         self.pair_series: list[Series] = []
         self._index: dict[Series, int] = {}
@@ -96,7 +111,7 @@ class Detector:
         self.serious = np.zeros(0, dtype=bool)
         self.starts = np.zeros(0, dtype=bool)
         self.novel = 0.0
-        self._novel_at = -1
+        self.novel_at = -1
         self._waiting: dict[int, int] = {}
         self._loudest: Ints = np.zeros(0, dtype=np.int64)
         self._unlearnt: deque[tuple[int, Ints, Floats]] = deque()
@@ -106,9 +121,13 @@ class Detector:
 
     def observe(self, seen: Minute) -> list[Signal]:
         """Count a minute, judge it, learn it; return the signals, most surprising first."""
-        if self.began < 0:
-            self.began = seen.minute
+        if self.minute < 0:
+            self.learnt = seen.minute - 1
+            self.began = seen.minute if self.began < 0 else self.began
+        else:
+            self._learn(min(seen.minute - LEARNT_AFTER, self.minute))
         self.minute = seen.minute
+        self.ticks += 1
         self.counts.advance(seen.minute)
         self.places.advance(seen.minute)
         active = self._count(seen.rows)
@@ -120,13 +139,21 @@ class Detector:
             *self._silent(seen.late),
             *self.places.judge(self.minute, self._nats_needed()),
         ]
-        self._learn()
+        if self.minute % 30 == 0 or not len(self._loudest):
+            self._rank()
         return sorted(signals, key=lambda signal: -signal.nats)
 
-    def resume(self, minutes: int) -> None:
-        """Leave out minutes in which the stream gave no data at all: nobody knows what was in them."""
-        self.silence.forgive(minutes)
-        self.pairs.forgive(minutes)
+    def settle(self) -> None:
+        """Learn all that was seen so far, and be ready for another stream, which may begin at any time."""
+        self._learn(self.minute)
+        self.minute = -1
+        self._unlearnt.clear()
+        self._waiting.clear()
+        self.counts.clear()
+        self.places.clear()
+        self.silence.sleep()
+        self.pairs.sleep()
+        self._rank()
 
     def hold(self, series: Iterable[Series]) -> None:
         """Name all series that are part of a story: they are not learnt from until they are named no more."""
@@ -139,6 +166,76 @@ class Detector:
                 self.pairs_held[self._pair_index[each]] = True
             else:
                 self.places.hold(each)
+
+    def merge(self, gone: int, stays: int) -> None:
+        """Give a template what another one learnt that turned out to be the same line."""
+        old = self._index.get(Series(template=gone))
+        if old is None:
+            return
+        self.silence.awake[old] = 0.0
+        for index, series in enumerate(self.pair_series):
+            if series.template == gone:
+                self.pairs.awake[index] = 0.0
+        new = self._index.get(Series(template=stays))
+        if new is not None:
+            self.usual.merge(old, new)
+            self.counts.sums[:, :, new] += self.counts.sums[:, :, old]
+
+    # For people
+
+    def chart(self, series: Series, minutes: int) -> tuple[float, ...]:
+        """Return what a series, or its template, counted in each of the last minutes."""
+        place = self._index.get(series, self._index.get(Series(template=series.template), 0))
+        at = np.array([place])
+        return tuple(float(self.counts.window(1, at, ago=ago)[0]) for ago in range(minutes - 1, -1, -1))
+
+    def rates(self, template: int) -> tuple[float, float]:
+        """Return the usual lines of a template in an hour at this time, and those of the last hour."""
+        place = self._index.get(Series(template=template))
+        if place is None:
+            return 0.0, 0.0
+        at = np.array([place])
+        known = self.usual.watched()[place] >= ENOUGH_MINUTES
+        usual = float(self.usual.rate(self.minute, at)[0]) * 60.0 if known else 0.0
+        return usual, float(self.counts.window(60, at)[0])
+
+    # State
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        size = len(self.series)
+        return {
+            **{name: getattr(self, name) for name in PLAIN},
+            "series": [tuple(asdict(each).values()) for each in self.series],
+            "pair_series": [tuple(asdict(each).values()) for each in self.pair_series],
+            "counts": self.counts.state(size),
+            "usual": self.usual.state(),
+            "silence": self.silence.state(),
+            "pairs": self.pairs.state(),
+            "places": self.places.state(),
+            "services": [[number, sorted(names)] for number, names in self.services.items()],
+            "waiting": list(self._waiting.items()),
+            "unlearnt": [list(each) for each in self._unlearnt],
+            "loudest": self._loudest,
+            "steady": self._steady,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in PLAIN:
+            setattr(self, name, state[name])
+        self.series = [Series(*each) for each in state["series"]]
+        self.pair_series = [Series(*each) for each in state["pair_series"]]
+        self._index = {series: place for place, series in enumerate(self.series)}
+        self._pair_index = {series: place for place, series in enumerate(self.pair_series)}
+        for name in ("counts", "usual", "silence", "pairs", "places"):
+            getattr(self, name).restore(state[name])
+        self.services = {number: set(names) for number, names in state["services"]}
+        self._waiting = dict(state["waiting"])
+        self._unlearnt = deque((minute, series, nats) for minute, series, nats in state["unlearnt"])
+        self._loudest, self._steady = state["loudest"], state["steady"]
+        self.held = np.zeros(len(self.series), dtype=bool)
+        self.pairs_held = np.zeros(len(self.pair_series), dtype=bool)
 
     # Counting
 
@@ -160,8 +257,8 @@ class Detector:
         active = np.fromiter(lines.keys(), dtype=np.int64, count=len(lines))
         amounts = np.fromiter(lines.values(), dtype=np.float64, count=len(lines))
         self.counts.add(active, amounts)
-        self.silence.see(self.minute, active, self.held)
-        self.pairs.see(self.minute, np.fromiter(pairs, dtype=np.int64, count=len(pairs)), self.pairs_held)
+        self.silence.see(self.ticks, active, self.held)
+        self.pairs.see(self.ticks, np.fromiter(pairs, dtype=np.int64, count=len(pairs)), self.pairs_held)
         return active
 
     def _place(self, key: tuple[int, bytes, bytes], level: int) -> tuple[int, ...]:
@@ -191,7 +288,7 @@ class Detector:
         self.is_template = np.append(self.is_template, series.template > 0)
         self.serious = np.append(self.serious, serious)
         self.starts = np.append(self.starts, bool(text) and tells_start(text))
-        self.held = np.append(self.held, False)  # noqa: FBT003 - a value of the array
+        self.held = np.append(self.held, False)
         return place
 
     def _paired(self, series: Series) -> int:
@@ -200,7 +297,7 @@ class Detector:
         self._pair_index[series] = place = len(self.pair_series)
         self.pair_series.append(series)
         self.pairs.grow(place + 1)
-        self.pairs_held = np.append(self.pairs_held, False)  # noqa: FBT003 - a value of the array
+        self.pairs_held = np.append(self.pairs_held, False)
         return place
 
     # Judging
@@ -257,11 +354,11 @@ class Detector:
 
     def _note_novelty(self) -> None:
         """Count that new warnings came, those within half an hour as one."""
-        if self.minute - self.began < START_MINUTES or 0 <= self.minute - self._novel_at < NOVEL_MINUTES:
+        if self.minute - self.began < START_MINUTES or 0 <= self.minute - self.novel_at < NOVEL_MINUTES:
             return
-        if self._novel_at >= 0:
-            self.novel *= 0.5 ** ((self.minute - self._novel_at) / NOVEL_HALF_LIFE_MINUTES)
-        self._novel_at = self.minute
+        if self.novel_at >= 0:
+            self.novel *= 0.5 ** ((self.minute - self.novel_at) / NOVEL_HALF_LIFE_MINUTES)
+        self.novel_at = self.minute
         self.novel += 1.0
 
     def traffic(self, window: int) -> float:
@@ -285,7 +382,7 @@ class Detector:
             return []
         self._unlearnt.append((self.minute, active, np.zeros((len(WINDOWS), len(active)))))
         rate = self.usual.rate(self.minute, active)
-        serious, starts = self.serious[active], self.starts[active]
+        serious, starts = self.serious[active], self.starts[active] & (rate * 60.0 <= RARE_START)
         fewest = np.where(serious, FEWEST_SERIOUS, np.where(starts, FEWEST_STARTS, FEWEST_OTHERS))
         times = np.where(serious | starts, RISE_SERIOUS, RISE_OTHERS)
         best = np.zeros(len(active))
@@ -294,7 +391,9 @@ class Detector:
             observed = self.counts.window(length, active)
             usual = rate * length * max(1.0, self.traffic(min(max(window, 1), 2)))
             nats = np.where(observed > usual, of_count(observed, usual, self.usual.spread(active, window)), 0.0)
-            rose = (observed >= fewest) & (observed >= times * usual) & (nats >= RECORD * self.usual.most(active, window))
+            rose = (
+                (observed >= fewest) & (observed >= times * usual) & (nats >= RECORD * self.usual.most(active, window))
+            )
             self._unlearnt[-1][2][window] = nats
             nats = np.where(rose, nats, 0.0)
             where = np.where(nats > best, window, where)
@@ -325,7 +424,13 @@ class Detector:
             nats = np.where(fell, of_count(observed, usual, self.usual.spread(series, window)), 0.0)
             found += [
                 self._signal(
-                    "fall", int(series[p]), self.minute - length + 1, float(observed[p]), float(usual[p]), length, nats[p]
+                    "fall",
+                    int(series[p]),
+                    self.minute - length + 1,
+                    float(observed[p]),
+                    float(usual[p]),
+                    length,
+                    nats[p],
                 )
                 for p in self._found(nats - OTHERS_NATS, len(series))
                 if not self._renamed(int(series[p]))
@@ -353,7 +458,7 @@ class Detector:
     ) -> tuple[list[int], Floats, Floats]:
         """Return the series that are overdue, and all gaps and deadlines; what follows the traffic may wait for it."""
         due = np.where(deadlines[1], deadlines[0], deadlines[0] / busy)
-        gap = self.minute - silence.last[: len(due)]
+        gap = self.ticks - silence.last[: len(due)]
         return [int(place) for place in np.flatnonzero(gap - late >= due)], gap, due
 
     def _silence(self, series: Series, gap: float, due: float, level: int) -> Signal:
@@ -365,7 +470,7 @@ class Detector:
         template = self.series[place].template
         if not template:
             return False
-        stopped = self.silence.last[place]
+        stopped = self.minute - (self.ticks - self.silence.last[place])
         words = words_of(self._words(template))
         for other in range(len(self.series) - 1, -1, -1):
             series = self.series[other]
@@ -386,30 +491,42 @@ class Detector:
     ) -> Signal:
         series = self.series[place]
         return Signal(
-            kind, series, self.minute, since, observed, usual, window, float(nats), self.levels[place], bool(self.serious[place])
+            kind,
+            series,
+            self.minute,
+            since,
+            observed,
+            usual,
+            window,
+            float(nats),
+            self.levels[place],
+            bool(self.serious[place]),
         )
 
     # Learning
 
-    def _learn(self) -> None:
-        """Learn the minute of an hour ago, of all series that are part of no story."""
-        then = self.minute - LEARNT_AFTER
-        if then < self.began:
-            return
-        everyone = np.arange(len(self.series))
-        lines = self.counts.window(1, everyone, ago=LEARNT_AFTER)
-        spoke = np.flatnonzero((lines > 0) & ~self.held)
-        self.usual.learn(then, spoke, lines[spoke])
-        self.usual.leave_out(then, np.flatnonzero(self.held))
-        while self._unlearnt and self._unlearnt[0][0] <= then:
-            _, series, nats = self._unlearnt.popleft()
-            quiet = ~self.held[series]
-            for window in range(len(WINDOWS)):
-                self.usual.learn_records(series[quiet], window, nats[window, quiet])
-        self.usual.learn_scatter(then, self.counts, ~self.held, ago=LEARNT_AFTER)
-        self.places.learn(self.minute)
-        if self.minute % 30 == 0 or not len(self._loudest):
-            self._rank()
+    def _learn(self, until: int) -> None:
+        """Learn the minutes up to `until` that are not learnt yet, of all series that are part of no story.
+
+        Minutes without a single line are nobody's usual where the stream speaks all the time: there was no data.
+        """
+        for minute in range(max(self.learnt + 1, self.minute - KEPT_MINUTES + LEARNT_AFTER + 1), until + 1):
+            ago = self.minute - minute
+            everyone = np.arange(len(self.series))
+            lines = self.counts.window(1, everyone, ago=ago)
+            spoke = np.flatnonzero((lines > 0) & ~self.held)
+            if not lines.any() and self.ticks > STEADY * (self.minute - self.began + 1):
+                continue
+            self.usual.learn(minute, spoke, lines[spoke])
+            self.usual.leave_out(minute, np.flatnonzero(self.held))
+            while self._unlearnt and self._unlearnt[0][0] <= minute:
+                _, series, nats = self._unlearnt.popleft()
+                quiet = ~self.held[series]
+                for window in range(len(WINDOWS)):
+                    self.usual.learn_records(series[quiet], window, nats[window, quiet])
+            self.usual.learn_scatter(minute, self.counts, ~self.held, ago=ago)
+            self.places.learn(minute)
+        self.learnt = max(self.learnt, until)
 
     def _rank(self) -> None:
         """Choose the templates that tell the traffic, and the series that are steady enough to fall."""

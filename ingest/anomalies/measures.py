@@ -4,12 +4,15 @@ Values are taken on a scale that is linear near zero and logarithmic beyond, so 
 milliseconds and gigabytes.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown
 
-FINEST = 1e-3
-"""Values are told apart down to a thousandth of their unit."""
+FINEST = 1e-6
+"""Values are told apart down to a millionth of their unit: microseconds."""
 
 SPANS = (15, 60)
 """Minutes over which a level is judged."""
@@ -99,6 +102,17 @@ class Measures:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        fields = {name: getattr(self, name)[: self.size] for name in FIELDS}
+        return fields | {"size": self.size, "counts": self.counts.state(self.size)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in (*FIELDS, "size"):
+            setattr(self, name, state[name])
+        self.counts.restore(state["counts"])
+
     def add(self, series: Ints, values: Floats) -> None:
         """Count scaled values in the present minute."""
         past = values > self._ceiling(series)
@@ -147,7 +161,7 @@ class Measures:
     def _ceiling(self, series: Ints) -> Floats:
         top = np.maximum(self.top[series], self.older_top[series])
         room = np.maximum(JUMP_MARGIN * (top - self.mean[series]), JUMP_LEAST)
-        return np.where(self.n[series] >= ENOUGH_VALUES, top + room, np.inf)
+        return np.asarray(np.where(self.n[series] >= ENOUGH_VALUES, top + room, np.inf))
 
     # Judging
 
@@ -179,7 +193,11 @@ class Measures:
         margin = MARGIN * (high - low)
         out = (level > high + margin) | (level < low - margin)
         out &= np.abs(shift) >= np.maximum(LEAST_STEP * deviation, LEAST_CHANGE)
-        out &= (n >= FEWEST[place]) & (self.n[series] >= ENOUGH_VALUES) & (self.spans[series, place] >= ENOUGH_SPANS[place])
+        out &= (
+            (n >= FEWEST[place])
+            & (self.n[series] >= ENOUGH_VALUES)
+            & (self.spans[series, place] >= ENOUGH_SPANS[place])
+        )
         out &= self._still(series, shift)
         out &= ~self.is_counter(series, place) & (deviation <= WIDEST)
         return level, shift, np.where(out, 0.5 * np.square(shift / error), 0.0)

@@ -1,16 +1,17 @@
 """The variable places of templates: numbers by their level, words by their share. Turns sampled values into signals."""
 
-import re
 from collections import deque
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import LEARNT_AFTER, Counts, Floats, Ints
+from ingest.anomalies.counts import Counts, Floats, Ints
 from ingest.anomalies.measures import JUMP_MINUTES, JUMP_VALUES, SPANS, Measures, scaled, unscaled
 from ingest.anomalies.shares import SPAN_MINUTES, Shares
 from ingest.anomalies.signal import Series, Signal, Value
+from ingest.logs.values import number
 
 MOST_MEASURES = 4_000
 MOST_WORDS = 4_000
@@ -24,25 +25,32 @@ MOST_WORDS_HERE = 48
 
 NUMBERS_KEPT = 200_000
 
-_NUMBER = re.compile(rb"[^0-9]{0,24}?(-?\d{1,12}(?:\.\d{1,9})?)[^0-9]{0,12}")
-"""One number, maybe with a name before and a unit behind."""
+MOST_DIGITS = 12
+"""Longer ones are names: ids, card numbers, nanoseconds since 1970."""
+
+Clean = Callable[[bytes], bytes]
+"""Returns a text without its secrets."""
 
 
 @dataclass(slots=True)
 class Place:
-    """A variable position of a template."""
+    """A variable position of a template.
 
-    lines: int
+    `seen` is what stood there until it is known whether it holds few words; then `words` has the series of each, and
+    `lines` is the series of all its lines.
+    """
+
     seen: dict[bytes, int] | None = field(default_factory=dict)
     words: dict[bytes, int] | None = None
+    lines: int = -1
     looked_at: int = 0
-    numeric: int = 0
 
 
 class Places:
     """The values of one stream, minute by minute."""
 
-    def __init__(self) -> None:
+    def __init__(self, clean: Clean) -> None:
+        self._clean = clean
         self.minute = -1
         self.measures = Measures()
         self.shares = Shares()
@@ -56,6 +64,7 @@ class Places:
         self._measure_of: dict[tuple[int, int, bytes], int] = {}
         self._numbers: dict[bytes, float | None] = {}
         self._week = -1
+        self._lines_kept = 0
         self._waiting: deque[tuple[int, Ints, Floats]] = deque()
         self._recent: tuple[Ints, Floats] = (np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -70,6 +79,55 @@ class Places:
         for counts in (self.measures.counts, self.shares.counts, self.lines):
             counts.advance(minute)
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs; values that are not known to be few words are left out."""
+        places = [
+            [*key, list((place.words or {}).items()) if place.words is not None else None, place.lines, place.looked_at]
+            for key, place in self._places.items()
+        ]
+        return {
+            "minute": self.minute,
+            "week": self._week,
+            "measures": self.measures.state(),
+            "shares": self.shares.state(),
+            "lines": self.lines.state(self._lines_kept),
+            "lines_kept": self._lines_kept,
+            "measured": [tuple(asdict(each).values()) for each in self.measured],
+            "worded": [tuple(asdict(each).values()) for each in self.worded],
+            "lines_of": self.lines_of,
+            "places": places,
+            "waiting": [list(each) for each in self._waiting],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state; what a place holds is decided anew where it was not known."""
+        self.minute, self._week = state["minute"], state["week"]
+        self.measures.restore(state["measures"])
+        self.shares.restore(state["shares"])
+        self.lines.restore(state["lines"])
+        self._lines_kept = state["lines_kept"]
+        self.measured = [Series(*each) for each in state["measured"]]
+        self.worded = [Series(*each) for each in state["worded"]]
+        self.lines_of = state["lines_of"]
+        self.held_measures = np.zeros(len(self.measured), dtype=bool)
+        self.held_words = np.zeros(len(self.worded), dtype=bool)
+        self._measure_of = {(each.template, each.position, each.host): at for at, each in enumerate(self.measured)}
+        self._waiting = deque((minute, series, values) for minute, series, values in state["waiting"])
+        for template, position, words, lines, looked_at in state["places"]:
+            undecided = words is None and looked_at < SURE_AFTER
+            self._places[template, position] = Place(
+                seen={} if undecided else None,
+                words=None if words is None else dict(words),
+                lines=lines,
+                looked_at=0 if undecided else looked_at,
+            )
+
+    def clear(self) -> None:
+        """Forget the present: another stream begins at another time."""
+        for counts in (self.measures.counts, self.shares.counts, self.lines):
+            counts.clear()
+        self._waiting.clear()
+
     def hold(self, series: Series) -> None:
         """Learn no more from a place: with no host, none of its hosts' values either."""
         if series.word:
@@ -79,7 +137,9 @@ class Places:
             return
         for index, each in enumerate(self.measured):
             if (each.template, each.position) == (series.template, series.position):
-                self.held_measures[index] = self.held_measures[index] or each.host in {b"", series.host} or not series.host
+                self.held_measures[index] = (
+                    self.held_measures[index] or each.host in {b"", series.host} or not series.host
+                )
 
     # Counting
 
@@ -91,31 +151,30 @@ class Places:
         lines: list[int] = []
         for template, host, position, raw in values:
             place = self._places.get((template, position)) or self._new_place(template, position)
-            lines.append(place.lines)
             place.looked_at += 1
             if place.seen is not None:
                 self._look_at(place, template, position, raw)
             if place.words is not None and (word := self._word(place, template, position, raw)) is not None:
                 words.append(word)
-            number = self._number(raw)
-            if number is not None:
-                place.numeric += 1
+                lines.append(place.lines)
+            amount = self._number(raw)
+            if amount is not None:
                 for key in ((template, position, b""), (template, position, host)):
                     index = self._measure_of.get(key)
                     if index is None:
                         index = self._new_measure(key)
                     if index >= 0:
                         series.append(index)
-                        numbers.append(number)
+                        numbers.append(amount)
         self.lines.add(_ints(lines), np.ones(len(lines)))
         self.shares.counts.add(_ints(words), np.ones(len(words)))
         self._recent = _ints(series), scaled(np.array(numbers, dtype=np.float64))
+        if series:
+            self._waiting.append((self.minute, *self._recent))
         self.measures.add(*self._recent)
 
     def _new_place(self, template: int, position: int) -> Place:
-        place = Place(len(self._places))
-        self._places[template, position] = place
-        self.lines.grow(len(self._places))
+        place = self._places[template, position] = Place()
         return place
 
     def _look_at(self, place: Place, template: int, position: int, raw: bytes) -> None:
@@ -127,6 +186,9 @@ class Places:
             return
         if 1 < len(seen) <= FEW_WORDS and max(map(len, seen)) <= 40:  # noqa: PLR2004 - longer ones are texts
             place.words = {}
+            place.lines = self._lines_kept
+            self._lines_kept += 1
+            self.lines.grow(self._lines_kept)
             for word in seen:
                 self._new_word(place, template, position, word)
         place.seen = None
@@ -143,12 +205,15 @@ class Places:
     def _new_word(self, place: Place, template: int, position: int, raw: bytes) -> int | None:
         if len(self.worded) >= MOST_WORDS or place.words is None:
             return None
+        if self._clean(raw) != raw:
+            place.words = None
+            return None
         place.words[raw] = index = len(self.worded)
         self.worded.append(Series(template=template, position=position, word=raw))
         self.lines_of.append(place.lines)
         self.shares.grow(index + 1)
         self.shares.total[index] = min(place.looked_at - 1, 5_000)
-        self.held_words = np.append(self.held_words, False)  # noqa: FBT003 - a value of the array
+        self.held_words = np.append(self.held_words, False)
         return index
 
     def _new_measure(self, key: tuple[int, int, bytes]) -> int:
@@ -158,7 +223,7 @@ class Places:
         self._measure_of[key] = index = len(self.measured)
         self.measured.append(Series(template=template, position=position, host=host))
         self.measures.grow(index + 1)
-        self.held_measures = np.append(self.held_measures, False)  # noqa: FBT003 - a value of the array
+        self.held_measures = np.append(self.held_measures, False)
         return index
 
     def _number(self, raw: bytes) -> float | None:
@@ -166,9 +231,9 @@ class Places:
             return self._numbers[raw]
         if len(self._numbers) >= NUMBERS_KEPT:
             self._numbers.clear()
-        match = _NUMBER.fullmatch(raw)
-        self._numbers[raw] = number = float(match[1]) if match else None
-        return number
+        digits = sum(48 <= byte <= 57 for byte in raw)  # noqa: PLR2004 - 0 to 9
+        self._numbers[raw] = amount = number(raw) if 0 < digits <= MOST_DIGITS else None
+        return amount
 
     # Judging
 
@@ -203,7 +268,9 @@ class Places:
             highest = float(unscaled(np.array([self._recent[1][self._recent[0] == index].max()]))[0])
             usual = float(unscaled(self.measures.top[[index]])[0])
             since = minute - JUMP_MINUTES + 1
-            yield Signal("jump", self.measured[index], minute, since, highest, usual, JUMP_MINUTES, 10.0 + float(past[found]))
+            yield Signal(
+                "jump", self.measured[index], minute, since, highest, usual, JUMP_MINUTES, 10.0 + float(past[found])
+            )
 
     def _shifts(self, minute: int, needed: float) -> Iterator[Signal]:
         if not self.worded:
@@ -223,31 +290,31 @@ class Places:
     # Learning
 
     def learn(self, minute: int) -> None:
-        """Learn the present minute of all series that are part of no anomaly."""
-        self._waiting.append((minute, *self._recent))
-        while self._waiting[0][0] <= minute - LEARNT_AFTER:
+        """Learn a minute gone by, of all series that are part of no story."""
+        ago = self.minute - minute
+        while self._waiting and self._waiting[0][0] <= minute:
             _, series, values = self._waiting.popleft()
             quiet = ~self.held_measures[series] if len(series) else np.zeros(0, dtype=bool)
             self.measures.learn_tops(series[quiet], values[quiet])
-        self.measures.learn(minute - LEARNT_AFTER, ~self.held_measures, ago=LEARNT_AFTER)
+        self.measures.learn(minute, ~self.held_measures, ago=ago)
         if self.worded:
-            self._learn_words()
+            self._learn_words(ago)
         week = minute // (7 * 1440)
         if self._week >= 0 and week > self._week:
             self.measures.age()
             self.shares.age()
         self._week = week
 
-    def _learn_words(self) -> None:
+    def _learn_words(self, ago: int) -> None:
         words = np.flatnonzero(~self.held_words)
         lines_of = _ints(self.lines_of)[words]
-        lines = self.lines.window(1, lines_of, ago=LEARNT_AFTER)
+        lines = self.lines.window(1, lines_of, ago=ago)
         spoken = lines > 0
         words, lines_of, lines = words[spoken], lines_of[spoken], lines[spoken]
-        self.shares.learn(words, self.shares.counts.window(1, words, ago=LEARNT_AFTER), lines)
+        self.shares.learn(words, self.shares.counts.window(1, words, ago=ago), lines)
         for place, length in enumerate(SPAN_MINUTES):
-            hits = self.shares.counts.window(length, words, ago=LEARNT_AFTER)
-            total = self.lines.window(length, lines_of, ago=LEARNT_AFTER)
+            hits = self.shares.counts.window(length, words, ago=ago)
+            total = self.lines.window(length, lines_of, ago=ago)
             self.shares.learn_records(words, np.where(hits >= 2, hits / np.maximum(total, 10.0), 0.0), place)
 
 

@@ -1,8 +1,11 @@
 """Which words stand at a place of a template, and in what shares: outcomes, status classes, states. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
-from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown
+from ingest.anomalies.counts import Counts, Floats, Ints, grown
 from ingest.anomalies.surprise import of_share
 
 SPAN_MINUTES = (5, 15)
@@ -44,6 +47,17 @@ class Shares:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        fields = {name: getattr(self, name)[: self.size] for name in FIELDS}
+        return fields | {"size": self.size, "counts": self.counts.state(self.size)}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in (*FIELDS, "size"):
+            setattr(self, name, state[name])
+        self.counts.restore(state["counts"])
+
     def learn(self, series: Ints, hits: Floats, totals: Floats) -> None:
         """Learn a minute's hits and lines of series that are part of no anomaly."""
         self.hits[series] += hits
@@ -70,7 +84,3 @@ class Shares:
         rose = (hits >= FEWEST_HITS) & (share >= LEAST_FACTOR * usual) & (share >= RECORD_MARGIN * most)
         rose &= self.total[series] >= ENOUGH
         return hits, share, np.where(rose, of_share(hits, lines, usual) / OVERDISPERSION, 0.0)
-
-    def known(self, series: Ints) -> Flags:
-        """Tell which places have shown enough to be judged."""
-        return np.asarray(self.total[series] >= ENOUGH)

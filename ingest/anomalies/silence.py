@@ -1,5 +1,8 @@
 """Who speaks regularly, and when silence is overdue: gaps between the minutes in which a series was seen. Pure."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 
 from ingest.anomalies.counts import Flags, Floats, Ints, grown
@@ -31,17 +34,18 @@ LEAST_GAP = 3
 MOST_NATS = 18.0
 """A silence is told when chance would bring it once in 66 million times (exp(-18))."""
 
-FIELDS = ("first", "last", "seen", "longest", "near", "gaps")
+FIELDS = ("awake", "first", "last", "seen", "longest", "near", "gaps")
 
 
 class Silence:
-    """The rhythm of every series, one entry each, all in minutes."""
+    """The rhythm of every series, one entry each, all in minutes in which the stream spoke at all."""
 
     def __init__(self) -> None:
         self.size = 0
         for name in FIELDS:
             setattr(self, name, np.zeros(64))
 
+    awake: Floats
     first: Floats
     last: Floats
     seen: Floats
@@ -57,11 +61,28 @@ class Silence:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)
 
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        return {name: getattr(self, name)[: self.size] for name in FIELDS} | {"size": self.size}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in (*FIELDS, "size"):
+            setattr(self, name, state[name])
+
+    def sleep(self) -> None:
+        """Expect nobody until it has spoken once: another stream begins."""
+        self.awake[:] = 0.0
+
     def see(self, minute: int, series: Ints, held: Flags) -> None:
         """Learn that these series, each named once, spoke in this minute; a gap that was told is not learnt."""
         new = series[self.seen[series] == 0]
         self.first[new] = minute
         self.last[new] = minute
+        asleep = series[(self.awake[series] == 0) & (self.seen[series] > 0)]
+        self.first[asleep] += minute - self.last[asleep] - 1.0
+        self.last[asleep] = minute - 1.0
+        self.awake[series] = 1.0
         later = series[minute > self.last[series]]
         usual = later[~held[later]]
         self._gap(usual, minute - self.last[usual])
@@ -79,11 +100,6 @@ class Silence:
         self.longest[series] = np.maximum(longest, gap)
         self.gaps[series] += gap > 1.0
 
-    def forgive(self, minutes: float) -> None:
-        """Leave a time without any data out, as if it had not passed."""
-        self.first[: self.size] += minutes
-        self.last[: self.size] += minutes
-
     def deadline(self, series: Ints) -> Floats:
         """Return the length of a gap, in minutes, from which on each series is overdue; infinity if it has no rhythm.
 
@@ -97,7 +113,7 @@ class Silence:
         twice = 2.0 * longest + 1.0
         periodic = (self.near[series] >= BEATS) & (self.near[series] >= RHYTHM * self.gaps[series]) & (longest > 1.0)
         deadline = np.maximum(np.where(periodic, twice, np.maximum(dense, twice)), LEAST_GAP)
-        return np.where(span >= WATCHED_MINUTES, deadline, np.inf)
+        return np.where((span >= WATCHED_MINUTES) & (self.awake[series] > 0), deadline, np.inf)
 
     def regular(self, series: Ints) -> Flags:
         """Tell which series speak whatever the traffic: heartbeats, and what has a rhythm."""

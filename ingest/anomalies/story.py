@@ -1,7 +1,8 @@
 """Signals of one cause become one story, which grows, ends, and may come back. Pure: minutes come in with the signals."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ingest.anomalies.counts import LEARNT_AFTER
 from ingest.anomalies.signal import ERROR, WARN, Kind, Series, Signal
@@ -108,6 +109,15 @@ class Stories:
                 story.seen = minute
         return Told(opened, grown, self._end(minute))
 
+    def state(self) -> list[Any]:
+        """Return what `restore` needs."""
+        return [self.number, [_frozen(story) for story in self.told]]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on from a state."""
+        self.number, stories = state
+        self.told = [_thawed(story) for story in stories]
+
     def open(self) -> list[Story]:
         """Return the stories that have not ended."""
         return [story for story in self.told if not story.ended]
@@ -172,6 +182,21 @@ class Stories:
                 ended.append(story)
         self.told = [story for story in self.told if not story.ended or minute - story.ended < LEFT_OUT_MINUTES]
         return ended
+
+
+def _frozen(story: Story) -> dict[str, Any]:
+    plain = {name: getattr(story, name) for name in ("id", "opened", "since", "grew", "seen", "ended", "accepted")}
+    return plain | {"lead": asdict(story.lead), "signals": [asdict(signal) for signal in story.signals.values()]}
+
+
+def _thawed(state: dict[str, Any]) -> Story:
+    signals = [_signal(each) for each in state.pop("signals")]
+    lead = _signal(state.pop("lead"))
+    return Story(lead=lead, signals={signal.series: signal for signal in signals}, **state)
+
+
+def _signal(state: dict[str, Any]) -> Signal:
+    return Signal(**{**state, "series": Series(**state["series"])})
 
 
 def _rank(signal: Signal) -> tuple[bool, float]:

@@ -3,6 +3,9 @@
 Learns from counts alone, is pure, and holds one array per quantity, one entry per series.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,10 +37,19 @@ LEAST_SPREAD = 0.02
 ENOUGH_MINUTES = 6 * 60.0
 """A series' rate is judged once it could be watched for six hours; before that it is new."""
 
-KERNEL = (0.25, 0.5, 0.25)
+KERNEL = np.array([0.25, 0.5, 0.25])
 """Weights of the slots before, at and after: jobs drift, and a slot's edge is nobody's boundary."""
 
 FIELDS = ("day", "absent", "week", "absent_week", "total", "absent_total", "scatter", "weight", "record", "older")
+
+
+FADING = (
+    "minutes_day", "minutes_week", "minutes", "day", "week", "absent", "absent_week", "total", "absent_total", "scatter",
+    "weight",
+)  # fmt: skip
+Slotted = npt.NDArray[np.float32]
+
+PLAIN = ("size", "minutes_day", "minutes_week", "minutes", "decayed_day", "record_week")
 
 
 class Usual:
@@ -63,8 +75,8 @@ class Usual:
         self.weight = np.zeros((capacity, len(WINDOWS)))
         self.record = np.zeros((capacity, len(WINDOWS)))
         self.older = np.zeros((capacity, len(WINDOWS)))
-        self._decayed_day = -1
-        self._record_week = -1
+        self.decayed_day = -1
+        self.record_week = -1
 
     def grow(self, size: int) -> None:
         """Take in series up to `size`; they count as watched from now on."""
@@ -77,6 +89,17 @@ class Usual:
         self.absent_week[born] = self.minutes_week
         self.absent_total[born] = self.minutes
         self.size = max(self.size, size)
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs."""
+        return {name: getattr(self, name)[: self.size] for name in FIELDS} | {
+            name: getattr(self, name) for name in PLAIN
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in (*FIELDS, *PLAIN):
+            setattr(self, name, state[name])
 
     # Learning
 
@@ -113,28 +136,26 @@ class Usual:
         """Learn how surprising counts were that nobody needed to be told."""
         self.record[series, window] = np.maximum(self.record[series, window], nats)
 
-    def inherit(self, heir: int, from_: int) -> None:
-        """Give a series what another one knew: its line was renamed."""
-        for name in FIELDS:
-            array = getattr(self, name)
-            array[heir] = array[from_]
+    def merge(self, gone: int, stays: int) -> None:
+        """Add what was counted of a line to that of another, which it turned out to be."""
+        for array in (self.day, self.week, self.total):
+            array[stays] += array[gone]
+        for array in (self.absent, self.absent_week, self.absent_total):
+            array[stays] = np.minimum(array[stays], array[gone])
 
     def _age(self, minute: int) -> None:
         """Let what is old count less, once a day; records older than a week become the older ones."""
         day, week = minute // DAY_MINUTES, minute // (7 * DAY_MINUTES)
-        if self._decayed_day < 0:
-            self._decayed_day, self._record_week = day, week
-        if day > self._decayed_day:
-            keep = 0.5 ** ((day - self._decayed_day) / HALF_LIFE_DAYS)
-            for array in (self.minutes_day, self.minutes_week, self.day, self.week, self.absent, self.absent_week):
-                array *= np.float32(keep)
-            for array in (self.total, self.absent_total, self.scatter, self.weight):
-                array *= keep
-            self.minutes *= keep
-            self._decayed_day = day
-        if week > self._record_week:
+        if self.decayed_day < 0:
+            self.decayed_day, self.record_week = day, week
+        if day > self.decayed_day:
+            keep = 0.5 ** ((day - self.decayed_day) / HALF_LIFE_DAYS)
+            for name in FADING:
+                setattr(self, name, getattr(self, name) * keep)
+            self.decayed_day = day
+        if week > self.record_week:
             self.older, self.record = self.record, np.zeros_like(self.record)
-            self._record_week = week
+            self.record_week = week
 
     # What is usual
 
@@ -150,9 +171,9 @@ class Usual:
         """
         slot, week_slot = _slots(minute)
         overall = (self.total[series] + 0.5) / (np.maximum(self.minutes - self.absent_total[series], 0.0) + 60.0)
-        counts, minutes = _smoothed(self.day, self.absent, self.minutes_day, series, slot, SLOTS)
+        counts, minutes = _smoothed(self.day, self.absent, self.minutes_day, series, slot)
         daily = (counts + OWN_MINUTES * overall) / (minutes + OWN_MINUTES)
-        counts, minutes = _smoothed(self.week, self.absent_week, self.minutes_week, series, week_slot, WEEK_SLOTS)
+        counts, minutes = _smoothed(self.week, self.absent_week, self.minutes_week, series, week_slot)
         return np.asarray((counts + WEEKS_OWN_MINUTES * daily) / (minutes + WEEKS_OWN_MINUTES))
 
     def spread(self, series: Ints, window: int) -> Floats:
@@ -162,7 +183,7 @@ class Usual:
 
     def most(self, series: Ints, window: int) -> Floats:
         """Return the most surprising count of a window in the last one to two weeks, in nats."""
-        return np.maximum(self.record[series, window], self.older[series, window])
+        return np.asarray(np.maximum(self.record[series, window], self.older[series, window]))
 
 
 def _slots(minute: int) -> tuple[int, int]:
@@ -170,17 +191,9 @@ def _slots(minute: int) -> tuple[int, int]:
     return minute % DAY_MINUTES // SLOT_MINUTES, minute % (7 * DAY_MINUTES) // SLOT_MINUTES
 
 
-def _smoothed(
-    sums: npt.NDArray[np.float32],
-    absent: npt.NDArray[np.float32],
-    minutes: npt.NDArray[np.float32],
-    series: Ints,
-    slot: int,
-    slots: int,
-) -> tuple[Floats, Floats]:
+def _smoothed(sums: Slotted, absent: Slotted, minutes: Slotted, series: Ints, slot: int) -> tuple[Floats, Floats]:
     """Return counts and watched minutes about a slot, its neighbours weighing less."""
-    places = [(slot + offset) % slots for offset in (-1, 0, 1)]
-    kernel = np.asarray(KERNEL)
-    counts = sums[np.ix_(series, places)] @ kernel
-    watched = np.maximum(minutes[places] - absent[np.ix_(series, places)], 0.0) @ kernel
-    return counts, watched
+    places = (slot + np.array([-1, 0, 1])) % len(minutes)
+    counts = sums[series[:, None], places] @ KERNEL
+    watched = np.maximum(minutes[places] - absent[series[:, None], places], 0.0) @ KERNEL
+    return np.asarray(counts, dtype=np.float64), np.asarray(watched, dtype=np.float64)

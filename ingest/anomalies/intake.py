@@ -1,0 +1,246 @@
+"""Parsed lines to observed minutes: one clock for a stream, each line counted once, a sample for its values.
+
+Knows no usual and no stories. The clock is the time of the newest line that can be believed; a minute is closed when
+the clock has left it, so what is seen here is what could have been seen live.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+
+from ingest.anomalies.counts import LATE_MINUTES, Flags, Floats, Ints
+from ingest.anomalies.signal import First, Minute, Row, Value
+from ingest.logs.line import Columns
+
+MINUTE_S = 60.0
+
+AHEAD_S = 90.0
+"""A line so far ahead of the clock moves it only if lines of others, or the next ones, bear it out: hosts' clocks may
+be off, and one of them must not make all others late."""
+
+WITNESSES = 4
+"""Lines that bear out a jump."""
+
+REPLAY_S = 2.0
+"""A line that comes so much late may be a replay: it is counted unless it was seen."""
+
+MOST_KEYS = 2_000_000
+"""Lines remembered against replays (16 MB); an hour of 550 lines a second."""
+
+LATE_DECAY = 1.0 / 30.0
+"""Lateness is forgotten within half an hour a minute."""
+
+FIRST_SAMPLES = (20, 8, 4, 2, 1, 0)
+SAMPLED = 0.03
+FREE_SAMPLES = 200
+"""The first twenty lines of a template are looked at in full, fewer when that is more than 200 a minute and three in a
+hundred (facts: looking at every line's values halves the speed)."""
+
+EVERY = 50
+"""And so is every fiftieth line."""
+
+PLAIN = ("clock", "late", "lines", "replayed", "too_old", "last_minute")
+
+_Kind = tuple[int, int, int, bytes, bytes, int]
+
+ValuesOf = Callable[[int, bytes], list[tuple[int, bytes]]]
+"""Returns the values of a text of a template, with their positions."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A minute that lines still arrive in."""
+
+    rows: Counter[Row] = field(default_factory=Counter)
+    values: list[Value] = field(default_factory=list)
+    firsts: dict[int, First] = field(default_factory=dict)
+    late: float = 0.0
+    samples: int = 0
+
+
+class Intake:
+    """One stream's clock, replay filter and open minutes."""
+
+    def __init__(self) -> None:
+        self.clock = 0.0
+        self.late = 0.0
+        self.lines = 0
+        self.replayed = 0
+        self.too_old = 0
+        self._open: dict[int, _Open] = {}
+        self._keys: deque[tuple[float, Ints]] = deque()
+        self._kept = 0
+        self.last_minute = 0
+
+    def add(self, columns: Columns, ids: list[int], values_of: ValuesOf) -> Iterator[Minute]:
+        """Count entries; yield the minutes that are over, oldest first."""
+        if not len(columns):
+            return
+        times = np.array(columns.times)
+        arrivals = self._arrivals(times, columns.hosts)
+        times = np.minimum(times, arrivals)
+        keep = self._fresh(times, arrivals, columns)
+        minutes = (arrivals // MINUTE_S).astype(np.int64)
+        self._count(columns, ids, minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), keep)
+        self._sample(columns, ids, minutes, keep, values_of)
+        yield from self.close(int(self.clock // MINUTE_S))
+
+    def close(self, until: int) -> Iterator[Minute]:
+        """Yield the open minutes before `until`, oldest first."""
+        for minute in sorted(each for each in self._open if each < until):
+            open_ = self._open.pop(minute)
+            self.late = max(self.late - LATE_DECAY * max(minute - self.last_minute, 0), open_.late, 0.0)
+            self.last_minute = minute
+            rows = [Row(*row[:-1], lines) for row, lines in open_.rows.items()]
+            yield Minute(minute, rows, open_.values, open_.firsts, self.late)
+
+    # The clock
+
+    def _arrivals(self, times: Floats, hosts: list[bytes]) -> Floats:
+        """Return what the clock showed when each line came."""
+        start = self.clock or float(times[0])
+        arrivals = np.maximum.accumulate(np.concatenate(([start], times)))
+        jumps = np.flatnonzero(np.diff(arrivals) > AHEAD_S)
+        if len(jumps) and self._mended(times, hosts, jumps):
+            arrivals = np.maximum.accumulate(np.concatenate(([start], times)))
+        self.clock = float(arrivals[-1])
+        return np.asarray(arrivals[1:])
+
+    def _mended(self, times: Floats, hosts: list[bytes], jumps: Ints) -> bool:
+        """Set lines that nobody bears out back to the clock of the others; return whether there were any."""
+        mended = False
+        clock = self.clock or float(times[0])
+        for place in (int(each) for each in jumps):
+            clock = max(clock, float(times[:place].max())) if place else clock
+            if times[place] - clock <= AHEAD_S:
+                continue
+            following = slice(place + 1, place + 1 + 16 * WITNESSES)
+            others = [t for t, host in zip(times[following], hosts[following], strict=True) if host != hosts[place]]
+            witnesses = np.array(others if len(others) >= WITNESSES else times[following])[: 4 * WITNESSES]
+            if len(witnesses) >= WITNESSES and np.median(witnesses) < times[place] - AHEAD_S:
+                same = np.fromiter((host == hosts[place] for host in hosts), dtype=bool, count=len(hosts))
+                off = same & (times > float(np.median(witnesses)) + AHEAD_S)
+                off[:place] = False
+                times[off] = np.median(witnesses)
+                mended = True
+        return mended
+
+    # Counting
+
+    def _fresh(self, times: Floats, arrivals: Floats, columns: Columns) -> Flags:
+        """Tell which lines were not seen before; those too late to count are not fresh either."""
+        keys = np.fromiter(map(crc32, columns.texts), dtype=np.int64, count=len(times))
+        keys = (
+            (keys << 30) ^ (times * 1e3).astype(np.int64) ^ np.fromiter(map(len, columns.hosts), np.int64, len(times))
+        )
+        late = arrivals - times
+        keep = np.ones(len(times), dtype=bool)
+        suspects = np.flatnonzero(late > REPLAY_S)
+        if len(suspects):
+            known = np.concatenate([each for _, each in self._keys] or [np.zeros(0, dtype=np.int64)])
+            seen = np.isin(keys[suspects], known)
+            before = np.flatnonzero(late <= REPLAY_S)
+            seen |= np.isin(keys[suspects], keys[before]) & ~seen
+            keep[suspects[seen]] = False
+            self.replayed += int(seen.sum())
+        old = keep & (late > LATE_MINUTES * MINUTE_S)
+        self.too_old += int(old.sum())
+        keep &= ~old
+        self._remember(keys[keep])
+        self.lines += int(keep.sum())
+        return keep
+
+    def _remember(self, keys: Ints) -> None:
+        self._keys.append((self.clock, keys))
+        self._kept += len(keys)
+        while self._keys and (self._kept > MOST_KEYS or self._keys[0][0] < self.clock - LATE_MINUTES * MINUTE_S):
+            self._kept -= len(self._keys.popleft()[1])
+
+    def _count(self, columns: Columns, ids: list[int], minutes: Ints, told: Ints, keep: Flags) -> None:
+        kinds: Iterable[_Kind] = zip(
+            minutes.tolist(), told.tolist(), ids, columns.hosts, columns.services, columns.levels, strict=True
+        )
+        if not keep.all():
+            kinds = compress(kinds, keep.tolist())
+            minutes, told = minutes[keep], told[keep]
+        for (minute, *kind), lines in Counter(kinds).items():
+            open_ = self._open.get(minute)
+            if open_ is None:
+                open_ = self._open[minute] = _Open()
+            open_.rows[Row(*kind, 0)] += lines
+        if len(minutes):
+            lag = minutes - told
+            for minute in np.unique(minutes[lag > 0]).tolist():
+                late = float(lag[minutes == minute].max())
+                self._open[minute].late = max(self._open[minute].late, late)
+
+    # Sampling
+
+    def _sample(self, columns: Columns, ids: list[int], minutes: Ints, keep: Flags, values_of: ValuesOf) -> None:
+        numbers = np.array(ids, dtype=np.int64)
+        order = np.lexsort((np.arange(len(numbers)), numbers, minutes))
+        order = order[keep[order]]
+        if not len(order):
+            return
+        edge = np.concatenate(([True], (np.diff(numbers[order]) != 0) | (np.diff(minutes[order]) != 0)))
+        starts = np.flatnonzero(edge)
+        ranks = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
+        allowed = max(SAMPLED * len(order), self._free(minutes[order]))
+        first = next((each for each in FIRST_SAMPLES if (ranks < each).sum() <= allowed), 1)
+        for place in order[edge].tolist():
+            firsts = self._open[int(minutes[place])].firsts
+            if ids[place] not in firsts:
+                firsts[ids[place]] = First(
+                    columns.times[place], columns.texts[place], columns.hosts[place], columns.services[place],
+                    columns.levels[place],
+                )  # fmt: skip
+        for place in np.sort(order[(ranks < first) | (order % EVERY == EVERY - 1)]).tolist():
+            open_ = self._open[int(minutes[place])]
+            open_.samples += 1
+            values = open_.values
+            number, host = ids[place], columns.hosts[place] or columns.services[place]
+            values.extend(Value(number, host, at, raw) for at, raw in values_of(number, columns.texts[place]))
+
+    def _free(self, minutes: Ints) -> float:
+        """Return how many more lines may be looked at in these minutes whatever their number."""
+        return float(sum(max(FREE_SAMPLES - self._open[minute].samples, 0) for minute in np.unique(minutes).tolist()))
+
+    # State
+
+    def state(self, clean: Callable[[bytes], bytes]) -> dict[str, Any]:
+        """Return what `restore` needs; texts and words of open minutes are cleaned."""
+        return {
+            **{name: getattr(self, name) for name in PLAIN},
+            "keys": [list(each) for each in self._keys],
+            "open": [
+                [
+                    minute,
+                    [[*row[:-1], lines] for row, lines in open_.rows.items()],
+                    [[value.template, value.host, value.position, clean(value.raw)] for value in open_.values],
+                    [[number, *first._replace(text=clean(first.text))] for number, first in open_.firsts.items()],
+                    open_.late,
+                    open_.samples,
+                ]
+                for minute, open_ in self._open.items()
+            ],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from a state."""
+        for name in PLAIN:
+            setattr(self, name, state[name])
+        self._keys = deque((clock, keys) for clock, keys in state["keys"])
+        self._kept = sum(len(keys) for _, keys in self._keys)
+        for minute, rows, values, firsts, late, samples in state["open"]:
+            self._open[minute] = _Open(
+                Counter({Row(*kind, 0): lines for *kind, lines in rows}),
+                [Value(*value) for value in values],
+                {number: First(*first) for number, *first in firsts},
+                late,
+                samples,
+            )

@@ -1,0 +1,129 @@
+"""One scan of one source: what was written since the last one becomes stories. Counted once, whatever dies when.
+
+`read` does all but the writing; `save` writes cursor, learned state and stories in the transaction that it is given, so
+that whoever posts them can put the intent into the same one.
+"""
+
+import time as clocks
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from ingest.anomalies.report import Report
+from ingest.anomalies.store import Saved, Streams
+from ingest.anomalies.stream import Redact, Stream
+from ingest.errors import SourceDown
+from ingest.logs.source import Source
+
+GRACE_S = 5.0
+"""Lines of a minute may come so late before it is judged: shippers flush every few seconds (Vector, Fluent Bit: 1-5)."""
+
+MOST_LINES = 6_000_000
+"""Lines of one scan; what is more waits for the next, and is said: a minute of 100,000 lines a second."""
+
+FLOOD = 100_000.0
+"""Lines a second from which on a source is said to flood."""
+
+
+@dataclass(slots=True)
+class Scanned:
+    """What a scan found, and what `save` writes. `reports` are stories as they stand now, the latest state of each."""
+
+    stream: Stream
+    saved: Saved
+    reports: list[Report] = field(default_factory=list)
+    opened: list[Report] = field(default_factory=list)
+    lines: int = 0
+    down: str | None = None
+    behind: bool = False
+    flooding: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether the source had nothing new: no data, which is not all clear."""
+        return not self.lines
+
+
+class Scan:
+    """Scans one source again and again; keeps the stream in memory between scans as long as nobody else moved it."""
+
+    def __init__(
+        self,
+        streams: Streams,
+        source: Source,
+        redact: Redact,
+        *,
+        timezone: tzinfo = UTC,
+        tell_from: float | None = None,
+        learnt: bytes | None = None,
+        tick: Callable[[], float] = clocks.monotonic,
+    ) -> None:
+        """`learnt` is the state from which a stream starts that was never scanned."""
+        self.source = source
+        self._streams = streams
+        self._redact = redact
+        self._timezone = timezone
+        self._tell_from = tell_from
+        self._learnt = learnt
+        self._tick = tick
+        self._stream: Stream | None = None
+        self._version = 0
+
+    async def read(self, now: float) -> Scanned:
+        """Read and judge all that is there, up to the last minute that is over at `now` (seconds UTC)."""
+        saved = await self._streams.load(self.source.name)
+        stream = self._current(saved)
+        self._stream = None  # what is half done must not be gone on with; `save` brings it back
+        cursor = saved.cursor if saved else {}
+        scanned = Scanned(stream, saved or Saved(self.source.name, 0, cursor, b"", 0, 0.0, now))
+        before, began = stream.lines, self._tick()
+        known = {report.id for report in stream.open()}
+        try:
+            async for batch in self.source.read(cursor):
+                scanned.reports += stream.feed(batch)
+                cursor = batch.cursor
+                if stream.lines - before >= MOST_LINES:
+                    scanned.behind = True
+                    break
+        except SourceDown as error:
+            scanned.down = str(error)
+        if not scanned.behind:
+            scanned.reports += stream.close(now - GRACE_S)
+        scanned.lines = stream.lines - before
+        scanned.flooding = scanned.lines >= FLOOD * max(now - scanned.saved.scanned_at, 1.0)
+        scanned.opened = [each for each in _first(scanned.reports) if each.id not in known and each.ended is None]
+        scanned.saved = Saved(
+            name=self.source.name,
+            version=scanned.saved.version + 1,
+            cursor=cursor,
+            state=stream.state(),
+            lines=stream.lines,
+            clock=stream.clock,
+            scanned_at=now,
+            down_since=(scanned.saved.down_since or now) if scanned.down else None,
+            down=scanned.down,
+        )
+        self.seconds = self._tick() - began
+        return scanned
+
+    async def save(self, connection: AsyncConnection, scanned: Scanned) -> None:
+        """Write what was read, in the caller's transaction. Raises Moved when another process was faster."""
+        await self._streams.save(connection, scanned.saved, scanned.reports)
+        self._stream, self._version = scanned.stream, scanned.saved.version
+
+    def _current(self, saved: Saved | None) -> Stream:
+        """Return the stream as the database has it: from memory if that is the same, else restored."""
+        if saved is None:
+            if self._learnt is not None:
+                return Stream.restore(self.source.name, self._redact, self._learnt, timezone=self._timezone)
+            return Stream(self.source.name, self._redact, timezone=self._timezone, tell_from=self._tell_from)
+        if self._stream is not None and self._version == saved.version:
+            return self._stream
+        return Stream.restore(self.source.name, self._redact, saved.state, timezone=self._timezone)
+
+
+def _first(reports: list[Report]) -> list[Report]:
+    """Return the first report of each story."""
+    return list({report.id: report for report in reversed(reports)}.values())[::-1]

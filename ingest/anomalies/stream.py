@@ -1,0 +1,263 @@
+"""One stream of log lines, from batches to reports: parse, mine, count, judge, tell. Does no I/O and knows no clock.
+
+Its whole state goes to bytes and back, so that it can move in one transaction with the cursor.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, tzinfo
+from typing import Any
+
+import numpy as np
+
+from ingest.anomalies.detect import Detector
+from ingest.anomalies.intake import Intake
+from ingest.anomalies.pack import pack, unpack
+from ingest.anomalies.report import Change, Report, figures, headline
+from ingest.anomalies.signal import First, Minute, Series, Signal
+from ingest.anomalies.story import About, Stories, Story
+from ingest.anomalies.wording import words_of
+from ingest.logs.line import Columns, Parser
+from ingest.logs.source import Batch
+from ingest.logs.template import Miner
+
+VERSION = 1
+"""Of the state; one of another version is learnt anew."""
+
+LEARN_S = 24 * 3600.0
+"""A stream is told about after a day of its own time: every hour of the day was seen once."""
+
+CHART_MINUTES = 60
+MOST_CHANGES = 8
+MOST_ALSO = 6
+MOST_TEXT = 2_000
+"""Characters of an example that are shown."""
+
+Redact = Callable[[str], str]
+
+
+class Stream:
+    """What was learnt of one stream of log lines, and its open stories.
+
+    `tell_from` (seconds UTC) is when stories begin to be told; by default a day after the first line.
+    """
+
+    def __init__(self, name: str, redact: Redact, *, timezone: tzinfo = UTC, tell_from: float | None = None) -> None:
+        self.name = name
+        self.tell_from = tell_from
+        self._redact = redact
+        self._parser = Parser(timezone)
+        self._miner = Miner()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._intake = Intake()
+        self._detector = Detector(self._miner.words, self._clean)
+        self._stories = Stories(self._about)
+        self._firsts: dict[int, First] = {}
+        self._merged: dict[int, int] = {}
+
+    @property
+    def lines(self) -> int:
+        """Return how many entries were counted."""
+        return self._intake.lines
+
+    @property
+    def clock(self) -> float:
+        """Return the stream's own time: that of the newest line that can be believed, seconds UTC."""
+        return self._intake.clock
+
+    @property
+    def learning(self) -> bool:
+        """Whether it is too early to tell anything."""
+        return self._intake.clock < (self.tell_from or 0.0)
+
+    # Lines in
+
+    def feed(self, batch: Batch, *, last: bool = False) -> list[Report]:
+        """Count a batch; return the stories that opened, grew or ended in the minutes that are over with it."""
+        columns = self._parser.columns(batch, last=last)
+        if not len(columns):
+            return []
+        if self.tell_from is None:
+            self.tell_from = columns.times[0] + LEARN_S
+        ids = self._mined(columns)
+        return self._observed(self._intake.add(columns, ids, self._miner.values))
+
+    def close(self, until: float | None = None) -> list[Report]:
+        """Close the minutes before `until` (seconds UTC), by default all: no more lines will come for them."""
+        rest = Batch([], {})
+        columns = self._parser.columns(rest, last=True) if until is None else Columns()
+        reports: list[Report] = []
+        if len(columns):
+            reports += self._observed(self._intake.add(columns, self._mined(columns), self._miner.values))
+        minute = int(self._intake.clock // 60) + 1 if until is None else int(until // 60)
+        return reports + self._observed(self._intake.close(minute))
+
+    def settle(self) -> None:
+        """Learn all that was seen and forget when: the next lines are those of another stream."""
+        self.close()
+        self._detector.settle()
+        self._intake = Intake()
+        self._stories = Stories(self._about)
+        self._parser = Parser()
+
+    def _mined(self, columns: Columns) -> list[int]:
+        ids = self._miner.ids(columns.texts, columns.levels)
+        for gone, stays in self._miner.merged.items():
+            if gone not in self._merged:
+                self._merged[gone] = stays
+                self._detector.merge(gone, stays)
+        return ids
+
+    def _observed(self, minutes: Iterable[Minute]) -> list[Report]:
+        reports: list[Report] = []
+        for seen in minutes:
+            self._firsts.update(seen.firsts)
+            signals = self._detector.observe(seen)
+            told = self._stories.tell(
+                seen.minute,
+                signals if seen.minute * 60.0 >= (self.tell_from or 0.0) else [],
+                frozenset(seen.firsts),
+            )
+            self._detector.hold(self._stories.held())
+            reports += [self._report(story) for story in (*told.opened, *told.grown, *told.ended)]
+        return reports
+
+    # Stories out
+
+    def open(self) -> list[Report]:
+        """Return the stories that go on."""
+        return [self._report(story) for story in self._stories.open()]
+
+    def _report(self, story: Story) -> Report:
+        lead = story.lead
+        template = lead.series.template
+        first = self._firsts.get(template)
+        services, hosts = self._places(story, first)
+        text = self._shown(template)
+        place = [part for part in (*hosts[:1], *services[:1]) if part]
+        return Report(
+            stream=self.name,
+            id=story.id,
+            kind=story.kind,
+            severity=story.severity,
+            detected_at=(story.opened + 1) * 60.0,
+            since=story.since * 60.0,
+            ended=story.ended * 60.0 if story.ended else None,
+            headline=headline(lead, text, place),
+            template=text,
+            example=self._redact(first.text.decode(errors="replace"))[:MOST_TEXT] if first else "",
+            services=services,
+            hosts=hosts,
+            observed=lead.observed,
+            usual=lead.usual,
+            window_s=lead.window * 60.0,
+            score=lead.nats,
+            chart=self._detector.chart(lead.series, CHART_MINUTES),
+            changes=tuple(self._changes(story)),
+            also=tuple(self._also(story)),
+        )
+
+    def _places(self, story: Story, first: First | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """Return the services and hosts that a story touches, the lead's first."""
+        services = [each.service for each in story.signals]
+        hosts = [each.host for each in story.signals]
+        if first is not None:
+            services.append(first.service)
+        for template in story.templates:
+            services += sorted(self._detector.services.get(template, ()))
+        return self._named(services), self._named(hosts)
+
+    def _named(self, names: Iterable[bytes]) -> tuple[str, ...]:
+        return tuple(self._redact(name.decode(errors="replace")) for name in dict.fromkeys(names) if name)
+
+    def _changes(self, story: Story) -> Iterable[Change]:
+        for template in story.templates[:MOST_CHANGES]:
+            before, now = self._detector.rates(template)
+            yield Change(self._shown(template), before, now)
+
+    def _also(self, story: Story) -> Iterable[str]:
+        others: list[Signal] = [signal for signal in story.signals.values() if signal.series != story.lead.series]
+        for signal in others[:MOST_ALSO]:
+            yield headline(signal, self._shown(signal.series.template), self._named((signal.series.host,)))
+
+    def _shown(self, template: int) -> str:
+        return self._redact(self._miner.template(template))[:MOST_TEXT] if template else ""
+
+    def _about(self, template: int) -> About:
+        if not template:
+            return About()
+        words = words_of(self._miner.words(template))
+        return About(words, frozenset(self._detector.services.get(template, ())) - {b""})
+
+    def _clean(self, text: bytes) -> bytes:
+        return self._redact(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
+
+    # State
+
+    def state(self) -> bytes:
+        """Return all that must outlive a restart, without secrets."""
+        return pack(
+            {
+                "version": VERSION,
+                "tell_from": self.tell_from,
+                "parser": self._parser.state,
+                "miner": self._miner.state(),
+                "intake": self._intake.state(self._clean),
+                "detector": self._detector.state(),
+                "stories": self._stories.state(),
+                "firsts": [
+                    [number, first.time, self._clean(first.text), first.host, first.service, first.level]
+                    for number, first in self._firsts.items()
+                    if number in self._wanted()
+                ],
+                "merged": list(self._merged.items()),
+            }
+        )
+
+    def _wanted(self) -> set[int]:
+        """Return the templates whose examples must be kept: those of stories."""
+        return {template for story in self._stories.told for template in story.templates}
+
+    @classmethod
+    def restore(cls, name: str, redact: Redact, state: bytes, *, timezone: tzinfo = UTC) -> "Stream":
+        """Return the stream of a state; raises ValueError when it is not one of this version."""
+        tree: dict[str, Any] = unpack(state)
+        if tree.get("version") != VERSION:
+            raise ValueError("the state is of another version")
+        stream = cls(name, redact, timezone=timezone, tell_from=tree["tell_from"])
+        stream._resume(tree)
+        return stream
+
+    def _resume(self, tree: Mapping[str, Any]) -> None:
+        self._parser.restore(tree["parser"])
+        self._miner = Miner.restore(tree["miner"])
+        self._begin()
+        self._intake.restore(tree["intake"])
+        self._detector.restore(tree["detector"])
+        self._stories.restore(tree["stories"])
+        self._firsts = {number: First(*first) for number, *first in tree["firsts"]}
+        self._merged = dict(tree["merged"])
+        self._detector.hold(self._stories.held())
+
+
+def row(report: Report) -> dict[str, object]:
+    """Return a report as the command-line contract has it (DESIGN.md, `scan`)."""
+    return {
+        "stream": report.stream,
+        "detected_at": _iso(report.detected_at),
+        "start": _iso(report.since),
+        "end": None if report.ended is None else _iso(report.ended),
+        "kind": report.kind,
+        "template": report.template,
+        "example": report.example,
+        "service": report.service,
+        "score": round(report.score, 2),
+    }
+
+
+def _iso(time: float) -> str:
+    return f"{np.datetime64(round(time), 's')}Z"
+
+
+__all__ = ["Report", "Series", "Stream", "figures", "row"]
