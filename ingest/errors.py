@@ -6,7 +6,8 @@ IngestError
 │   └── MassDeletion     too many documents vanished at once; needs a yes
 ├── DatabaseError        the database cannot be opened or written
 ├── EmbedderBroken       the weights are missing or not the ones we trust
-└── IndexBroken          a view of the database is damaged or out of reach
+├── IndexBroken          a view of the database is damaged or out of reach
+└── SourceDown           a log source cannot be read now
 """
 
 
@@ -36,3 +37,7 @@ class EmbedderBroken(IngestError):
 
 class IndexBroken(IngestError):
     """A derived index is damaged or unreachable; the database still holds the truth."""
+
+
+class SourceDown(IngestError):
+    """A log source cannot be read now; what was read before is kept, and nothing is known since."""

@@ -20,7 +20,7 @@ from ingest.anomalies.usual import ENOUGH_MINUTES, WINDOWS, Usual
 from ingest.anomalies.wording import likeness, tells_start, tells_trouble, words_of
 
 PLAIN = (
-    "began", "minute", "ticks", "learnt", "born", "levels", "is_template", "serious", "starts", "novel", "novel_at",
+    "began", "minute", "ticks", "learnt", "started", "born", "levels", "is_template", "serious", "starts", "novel", "novel_at",
 )  # fmt: skip
 """What is kept as it is."""
 
@@ -92,6 +92,7 @@ class Detector:
         self.minute = -1
         self.ticks = 0
         self.learnt = -1
+        self.started = -1
         self.counts = Counts()
         self.usual = Usual()
         self.silence = Silence()
@@ -122,7 +123,7 @@ class Detector:
     def observe(self, seen: Minute) -> list[Signal]:
         """Count a minute, judge it, learn it; return the signals, most surprising first."""
         if self.minute < 0:
-            self.learnt = seen.minute - 1
+            self.learnt, self.started = seen.minute - 1, seen.minute
             self.began = seen.minute if self.began < 0 else self.began
         else:
             self._learn(min(seen.minute - LEARNT_AFTER, self.minute))
@@ -151,8 +152,8 @@ class Detector:
         self._waiting.clear()
         self.counts.clear()
         self.places.clear()
-        self.silence.sleep()
-        self.pairs.sleep()
+        self.silence.sleep(self.ticks)
+        self.pairs.sleep(self.ticks)
         self._rank()
 
     def hold(self, series: Iterable[Series]) -> None:
@@ -416,6 +417,8 @@ class Detector:
         found: list[Signal] = []
         for window in FALL_WINDOWS:
             length = WINDOWS[window]
+            if self.minute - self.started < length:
+                continue
             series = self._steady
             observed = self.counts.window(length, series)
             rate = self.usual.rate(self.minute, series)

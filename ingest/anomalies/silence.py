@@ -70,8 +70,10 @@ class Silence:
         for name in (*FIELDS, "size"):
             setattr(self, name, state[name])
 
-    def sleep(self) -> None:
-        """Expect nobody until it has spoken once: another stream begins."""
+    def sleep(self, minute: int) -> None:
+        """Expect nobody until it has spoken once: another stream begins, and silence to this one's end was usual."""
+        awake = np.flatnonzero(self.awake[: self.size] > 0)
+        self.longest[awake] = np.maximum(self.longest[awake], minute + 1 - self.last[awake])
         self.awake[:] = 0.0
 
     def see(self, minute: int, series: Ints, held: Flags) -> None:
