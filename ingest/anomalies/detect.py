@@ -6,21 +6,20 @@ of one, and those are not learnt from.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 
 from ingest.anomalies.counts import KEPT_MINUTES, LEARNT_AFTER, Counts, Flags, Floats, Ints
 from ingest.anomalies.places import Clean, Places
-from ingest.anomalies.signal import INFO, WARN, First, Kind, Minute, Row, Series, Signal
-from ingest.anomalies.silence import Silence
+from ingest.anomalies.signal import ERROR, INFO, WARN, First, Kind, Minute, Row, Series, Signal
+from ingest.anomalies.silence import MOST_NATS, Silence
 from ingest.anomalies.surprise import discoveries, of_count
 from ingest.anomalies.usual import ENOUGH_MINUTES, WINDOWS, Usual
-from ingest.anomalies.wording import likeness, tells_start, tells_trouble, words_of
+from ingest.anomalies.wording import is_harmless, likeness, tells_start, tells_trouble, words_of
 
 PLAIN = (
-    "began", "minute", "ticks", "learnt", "started", "born", "levels", "is_template", "serious", "starts", "novel", "novel_at",
+    "began", "minute", "ticks", "learnt", "started", "born", "levels", "judged", "serious", "starts", "novel", "novel_at",
 )  # fmt: skip
 """What is kept as it is."""
 
@@ -58,6 +57,9 @@ FALL_WINDOWS = (2, 3)
 FALL_FROM = 25.0
 """A fall leaves a third of at least 25 usual lines; shorter windows cannot tell."""
 
+TRAFFIC_WINDOWS = (1, 2)
+"""Traffic is read over five and fifteen minutes: over one it is noise, over an hour no longer the moment's."""
+
 LOUDEST = 48
 """Templates from which the traffic of the moment is read."""
 
@@ -65,13 +67,19 @@ HEIRS_MINUTES = 45
 HEIRS_LIKENESS = 0.5
 """A line that stops while one like it begins was renamed."""
 
-NOVEL_HALF_LIFE_MINUTES = 3 * 1440.0
-NOVEL_LINES = ((0.7, 1), (2.0, 2), (6.0, 3))
-"""So many new kinds of warnings a day are usual in a stream -> so many lines make the next one worth telling."""
-NOVEL_LINES_MOST = 5
-NOVEL_WORDS_LINES = 3
+NOVEL_HALF_LIFE_MINUTES = 1440.0
+NOVEL_DAYS = 1.44
+"""How often new kinds of warnings come is remembered for a day (half-life), which weighs as much as 1.44 days."""
+NOVEL_POINTS = ((2.0, 2.0), (6.0, 3.0), (20.0, 4.0))
+NOVEL_POINTS_MOST = 6.0
+"""So many times a day new kinds of warnings are usual in a stream -> so many points make the next ones worth telling.
+A line of ERROR, or a WARN whose words tell trouble, is two points, another WARN one, a line that only its words make
+serious two thirds. New templates of the
+same ten minutes count together: a fault speaks in more than one."""
+NOVEL_TOGETHER = 10
+NOVEL_ERROR, NOVEL_WARN, NOVEL_WORDS = 2.0, 1.0, 0.67
 NOVEL_MINUTES = 30
-"""A line below WARN whose words tell trouble must come thrice within half an hour."""
+"""Points are gathered for half an hour."""
 
 MOST_SERVICES = 8
 """Services remembered of a template."""
@@ -107,13 +115,15 @@ class Detector:
         self.pairs_held = np.zeros(0, dtype=bool)
         self.born: list[int] = []
         self.levels: list[int] = []
-        self.is_template = np.zeros(0, dtype=bool)
+        self.judged = np.zeros(0, dtype=bool)
         self.services: dict[int, set[bytes]] = {}
         self.serious = np.zeros(0, dtype=bool)
         self.starts = np.zeros(0, dtype=bool)
         self.novel = 0.0
-        self.novel_at = -1
-        self._waiting: dict[int, int] = {}
+        self.novel_at = 0
+        self._waiting: dict[int, float] = {}
+        self._newborn: list[int] = []
+        self._traffic: dict[int, float] = {}
         self._loudest: Ints = np.zeros(0, dtype=np.int64)
         self._unlearnt: deque[tuple[int, Ints, Floats]] = deque()
         self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
@@ -129,6 +139,7 @@ class Detector:
             self._learn(min(seen.minute - LEARNT_AFTER, self.minute))
         self.minute = seen.minute
         self.ticks += 1
+        self._traffic.clear()
         self.counts.advance(seen.minute)
         self.places.advance(seen.minute)
         active = self._count(seen.rows)
@@ -207,8 +218,8 @@ class Detector:
         size = len(self.series)
         return {
             **{name: getattr(self, name) for name in PLAIN},
-            "series": [tuple(asdict(each).values()) for each in self.series],
-            "pair_series": [tuple(asdict(each).values()) for each in self.pair_series],
+            "series": [tuple(each) for each in self.series],
+            "pair_series": [tuple(each) for each in self.pair_series],
             "counts": self.counts.state(size),
             "usual": self.usual.state(),
             "silence": self.silence.state(),
@@ -280,13 +291,15 @@ class Detector:
             return self._index[series]
         self._index[series] = place = len(self.series)
         self.series.append(series)
+        if series.template:
+            self._newborn.append(place)
         self.born.append(self.minute)
         self.levels.append(level)
         text = " ".join(word or "" for word in self._words(series.template)) if series.template else ""
-        serious = level >= WARN or tells_trouble(text)
+        serious = (level >= WARN or tells_trouble(text)) and not (level <= WARN and is_harmless(text))
         for room in (self.counts, self.usual, self.silence):
             room.grow(place + 1)
-        self.is_template = np.append(self.is_template, series.template > 0)
+        self.judged = np.append(self.judged, series.template > 0 and not is_harmless(text))
         self.serious = np.append(self.serious, serious)
         self.starts = np.append(self.starts, bool(text) and tells_start(text))
         self.held = np.append(self.held, False)
@@ -309,34 +322,46 @@ class Detector:
         return float(max(LEAST_NATS, np.log(max(tested, 1) / FALSE_VALUES)))
 
     def _new(self, seen: Minute) -> Iterator[Signal]:
-        """Yield templates never seen that tell trouble."""
-        needed = self._lines_needed()
-        for template, first in seen.firsts.items():
-            place = self._index.get(Series(template=template))
-            if place is None:
+        """Yield the templates never seen that tell trouble, once they have the points together."""
+        for place in self._newborn:
+            template = self.series[place].template
+            first = seen.firsts.get(template)
+            if first is not None and (points := self._points_of(place, first)):
+                self._waiting[template] = points
+        self._newborn.clear()
+        if not self._waiting:
+            return
+        needed = self._points_needed()
+        self._waiting = {
+            template: points
+            for template, points in self._waiting.items()
+            if self.minute - self.born[self._index[Series(template=template)]] <= NOVEL_MINUTES
+        }
+        places = [self._index[Series(template=template)] for template in self._waiting]
+        lines = self.counts.window(KEPT_MINUTES - 1, np.array(places, dtype=np.int64))
+        scores = lines * np.array(list(self._waiting.values()))
+        for place, count in zip(places, lines, strict=True):
+            near = [abs(self.born[other] - self.born[place]) <= NOVEL_TOGETHER for other in places]
+            if scores[near].sum() < needed:
                 continue
-            if self.born[place] == self.minute:
-                self._waiting[template] = self._lines_for(place, first, needed)
-        for template, lines in list(self._waiting.items()):
-            place = self._index[Series(template=template)]
-            born = self.born[place]
-            count = float(self.counts.window(KEPT_MINUTES - 1, np.array([place]))[0])
-            if not lines or self.minute - born > NOVEL_MINUTES:
-                del self._waiting[template]
-            elif count >= lines:
-                del self._waiting[template]
-                nats = 20.0 + 5.0 * max(self.levels[place] - INFO, 0)
-                window = self.minute - born + 1
-                yield self._signal("new", place, born, count, 0.0, window, nats)
+            del self._waiting[self.series[place].template]
+            window = self.minute - self.born[place] + 1
+            nats = 20.0 + 5.0 * max(self.levels[place] - INFO, 0)
+            yield self._signal("new", place, self.born[place], float(count), 0.0, window, nats)
 
-    def _lines_for(self, place: int, first: First, needed: int) -> int:
-        """Return how many lines make a new template worth telling, 0 for never."""
-        if self.levels[place] >= WARN or (not self.levels[place] and self.serious[place]):
+    def _points_of(self, place: int, first: First) -> float:
+        """Return what each line of a new template counts, 0 for one that is nobody's trouble."""
+        level, text = self.levels[place], first.text.decode(errors="replace")
+        if level == WARN and not self.serious[place]:
+            return 0.0
+        if level >= WARN:
             self._note_novelty()
-            return needed if first.level != WARN else needed + 1
-        if not tells_trouble(first.text.decode(errors="replace")) or self._is_variant(place):
-            return 0
-        return NOVEL_WORDS_LINES
+            return NOVEL_ERROR if level >= ERROR or tells_trouble(text) else NOVEL_WARN
+        if not tells_trouble(text) or self._is_variant(place):
+            return 0.0
+        if level == 0:
+            self._note_novelty()
+        return NOVEL_WORDS
 
     def _is_variant(self, place: int) -> bool:
         """Whether a template differs little from one known before: a deploy has reworded it."""
@@ -347,38 +372,40 @@ class Detector:
             if other.template and born < self.minute
         )
 
-    def _lines_needed(self) -> int:
-        """Return how many lines a new warning needs, by how often new ones come in this stream."""
-        days = max(self.minute - self.began - START_MINUTES, 1440) / 1440.0
-        a_day = self.novel / min(days, NOVEL_HALF_LIFE_MINUTES / 1440.0 / np.log(2.0))
-        return next((lines for most, lines in NOVEL_LINES if a_day <= most), NOVEL_LINES_MOST)
+    def _points_needed(self) -> float:
+        """Return how many points new warnings need, by how often new ones came in this stream of late."""
+        days = min(max(self.ticks - START_MINUTES, 0) / 1440.0 + 0.5, NOVEL_DAYS)
+        a_day = self.novel * 0.5 ** ((self.ticks - self.novel_at) / NOVEL_HALF_LIFE_MINUTES) / days
+        return next((points for most, points in NOVEL_POINTS if a_day <= most), NOVEL_POINTS_MOST)
 
     def _note_novelty(self) -> None:
         """Count that new warnings came, those within half an hour as one."""
-        if self.minute - self.began < START_MINUTES or 0 <= self.minute - self.novel_at < NOVEL_MINUTES:
+        if self.ticks < START_MINUTES or 0 <= self.ticks - self.novel_at < NOVEL_MINUTES:
             return
-        if self.novel_at >= 0:
-            self.novel *= 0.5 ** ((self.minute - self.novel_at) / NOVEL_HALF_LIFE_MINUTES)
-        self.novel_at = self.minute
-        self.novel += 1.0
+        self.novel = self.novel * 0.5 ** ((self.ticks - self.novel_at) / NOVEL_HALF_LIFE_MINUTES) + 1.0
+        self.novel_at = self.ticks
 
     def traffic(self, window: int) -> float:
         """Return the traffic of the last minutes against the usual: the weighted median over the loudest templates."""
         if not len(self._loudest):
             return 1.0
-        length = WINDOWS[window]
-        usual = self.usual.rate(self.minute, self._loudest) * length
-        ratios = self.counts.window(length, self._loudest) / np.maximum(usual, 1e-9)
-        order = np.argsort(ratios)
-        weights = np.cumsum(np.sqrt(usual)[order])
-        return float(ratios[order][np.searchsorted(weights, weights[-1] / 2.0)])
+        if not self._traffic:
+            rate = self.usual.rate(self.minute, self._loudest)
+            weights = np.sqrt(rate)
+            for each in TRAFFIC_WINDOWS:
+                length = WINDOWS[each]
+                ratios = self.counts.window(length, self._loudest) / np.maximum(rate * length, 1e-9)
+                order = np.argsort(ratios)
+                sums = np.cumsum(weights[order])
+                self._traffic[each] = float(ratios[order][np.searchsorted(sums, sums[-1] / 2.0)])
+        return self._traffic[min(max(window, TRAFFIC_WINDOWS[0]), TRAFFIC_WINDOWS[-1])]
 
     def _rises(self, active: Ints) -> list[Signal]:
         """Return the series that count far more than usual, in the window that shows it best."""
         if not len(active):
             return []
         watched = self.usual.watched()[active] >= ENOUGH_MINUTES
-        active = active[watched & self.is_template[active]]
+        active = active[watched & self.judged[active]]
         if not len(active):
             return []
         self._unlearnt.append((self.minute, active, np.zeros((len(WINDOWS), len(active)))))
@@ -390,7 +417,7 @@ class Detector:
         where = np.zeros(len(active), dtype=np.int64)
         for window, length in enumerate(WINDOWS):
             observed = self.counts.window(length, active)
-            usual = rate * length * max(1.0, self.traffic(min(max(window, 1), 2)))
+            usual = rate * length * max(1.0, self.traffic(window))
             nats = np.where(observed > usual, of_count(observed, usual, self.usual.spread(active, window)), 0.0)
             rose = (
                 (observed >= fewest) & (observed >= times * usual) & (nats >= RECORD * self.usual.most(active, window))
@@ -436,7 +463,7 @@ class Detector:
                     nats[p],
                 )
                 for p in self._found(nats - OTHERS_NATS, len(series))
-                if not self._renamed(int(series[p]))
+                if not self._renamed(self.series[series[p]].template, length / 2.0)
             ]
         return found
 
@@ -445,16 +472,20 @@ class Detector:
         if self.minute % 15 == 0 or len(self._deadlines[0][0]) != len(self.series):
             self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
         busy = min(max(self.traffic(2), 0.05), 1.0)
-        overdue, gap, due = self._overdue(self.silence, self._deadlines[0], late, busy)
-        pairs, pair_gap, pairs_due = self._overdue(self.pairs, self._deadlines[1], late, busy)
-        return [
-            *(self._silence(self.series[p], gap[p], due[p], self.levels[p]) for p in overdue if not self._renamed(p)),
-            *(
-                self._silence(self.pair_series[p], pair_gap[p], pairs_due[p], 0)
-                for p in pairs
-                if not self._renamed(self._index[Series(template=self.pair_series[p].template)])
-            ),
-        ]
+        signals = []
+        for silence, all_series, held, deadlines in (
+            (self.silence, self.series, self.held, self._deadlines[0]),
+            (self.pairs, self.pair_series, self.pairs_held, self._deadlines[1]),
+        ):
+            overdue, gap, due = self._overdue(silence, deadlines, late, busy)
+            for place in overdue:
+                series = all_series[place]
+                if not held[place] and self._renamed(series.template, gap[place]):
+                    silence.awake[place] = 0.0
+                    deadlines[0][place] = np.inf
+                    continue
+                signals.append(self._silence(series, gap[place], due[place]))
+        return signals
 
     def _overdue(
         self, silence: Silence, deadlines: tuple[Floats, Flags], late: float, busy: float
@@ -464,24 +495,24 @@ class Detector:
         gap = self.ticks - silence.last[: len(due)]
         return [int(place) for place in np.flatnonzero(gap - late >= due)], gap, due
 
-    def _silence(self, series: Series, gap: float, due: float, level: int) -> Signal:
+    def _silence(self, series: Series, gap: float, due: float) -> Signal:
         since = self.minute - int(gap) + 1
-        return Signal("silence", series, self.minute, since, 0.0, due, int(gap), 18.0 * gap / due, level)
+        return Signal("silence", series, self.minute, since, 0.0, due, int(gap), MOST_NATS * gap / due)
 
-    def _renamed(self, place: int) -> bool:
-        """Whether a line like this one began when this one stopped; then it inherits what was learnt."""
-        template = self.series[place].template
+    def _renamed(self, template: int, gap: float) -> bool:
+        """Whether a line like this one began when this one stopped, `gap` minutes ago."""
         if not template:
             return False
-        stopped = self.minute - (self.ticks - self.silence.last[place])
+        stopped = self.minute - gap
         words = words_of(self._words(template))
         for other in range(len(self.series) - 1, -1, -1):
-            series = self.series[other]
-            if series.template and abs(self.born[other] - stopped) <= HEIRS_MINUTES and other != place:
-                if likeness(words, words_of(self._words(series.template))) >= HEIRS_LIKENESS:
-                    return True
             if self.born[other] < stopped - HEIRS_MINUTES:
-                break
+                return False
+            heir = self.series[other].template
+            if heir in {0, template} or self.born[other] > stopped + HEIRS_MINUTES:
+                continue
+            if likeness(words, words_of(self._words(heir))) >= HEIRS_LIKENESS:
+                return True
         return False
 
     @staticmethod

@@ -75,6 +75,7 @@ class Measures:
     def __init__(self) -> None:
         self.size = 0
         self.counts = Counts(planes=4)
+        self.past = False
         for name in FIELDS[:5]:
             setattr(self, name, np.zeros(64))
         for name in FIELDS[5:]:
@@ -116,6 +117,7 @@ class Measures:
     def add(self, series: Ints, values: Floats) -> None:
         """Count scaled values in the present minute."""
         past = values > self._ceiling(series)
+        self.past = bool(past.any())
         room = np.where(self.n[series] >= ENOUGH_VALUES, MOST_OFF * self.deviation(series), np.inf)
         values = np.clip(values, self.mean[series] - room, self.mean[series] + room)
         self.counts.add(series, np.ones(len(series)), values, np.square(values), past.astype(np.float64))

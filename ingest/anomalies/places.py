@@ -2,13 +2,15 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from ingest.anomalies.counts import Counts, Floats, Ints
 from ingest.anomalies.measures import JUMP_MINUTES, JUMP_VALUES, SPANS, Measures, scaled, unscaled
+from ingest.anomalies.quantity import Unit, unit_of
 from ingest.anomalies.shares import SPAN_MINUTES, Shares
 from ingest.anomalies.signal import Series, Signal, Value
 from ingest.logs.values import number
@@ -25,6 +27,11 @@ MOST_WORDS_HERE = 48
 
 NUMBERS_KEPT = 200_000
 
+_DIGITS = b"0123456789"
+
+DRIFT_EVERY = 3
+"""Minutes between two looks at levels: those of a quarter of an hour move slowly."""
+
 MOST_DIGITS = 12
 """Longer ones are names: ids, card numbers, nanoseconds since 1970."""
 
@@ -37,13 +44,14 @@ class Place:
     """A variable position of a template.
 
     `seen` is what stood there until it is known whether it holds few words; then `words` has the series of each, and
-    `lines` is the series of all its lines.
+    `lines` is the series of all its lines. `unit` is what its first number named.
     """
 
     seen: dict[bytes, int] | None = field(default_factory=dict)
     words: dict[bytes, int] | None = None
     lines: int = -1
     looked_at: int = 0
+    unit: Unit = ""
 
 
 class Places:
@@ -82,7 +90,7 @@ class Places:
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs; values that are not known to be few words are left out."""
         places = [
-            [*key, list((place.words or {}).items()) if place.words is not None else None, place.lines, place.looked_at]
+            [*key, None if place.words is None else list(place.words.items()), place.lines, place.looked_at, place.unit]
             for key, place in self._places.items()
         ]
         return {
@@ -92,8 +100,8 @@ class Places:
             "shares": self.shares.state(),
             "lines": self.lines.state(self._lines_kept),
             "lines_kept": self._lines_kept,
-            "measured": [tuple(asdict(each).values()) for each in self.measured],
-            "worded": [tuple(asdict(each).values()) for each in self.worded],
+            "measured": [tuple(each) for each in self.measured],
+            "worded": [tuple(each) for each in self.worded],
             "lines_of": self.lines_of,
             "places": places,
             "waiting": [list(each) for each in self._waiting],
@@ -113,13 +121,14 @@ class Places:
         self.held_words = np.zeros(len(self.worded), dtype=bool)
         self._measure_of = {(each.template, each.position, each.host): at for at, each in enumerate(self.measured)}
         self._waiting = deque((minute, series, values) for minute, series, values in state["waiting"])
-        for template, position, words, lines, looked_at in state["places"]:
+        for template, position, words, lines, looked_at, unit in state["places"]:
             undecided = words is None and looked_at < SURE_AFTER
             self._places[template, position] = Place(
                 seen={} if undecided else None,
                 words=None if words is None else dict(words),
                 lines=lines,
                 looked_at=0 if undecided else looked_at,
+                unit=unit,
             )
 
     def clear(self) -> None:
@@ -162,6 +171,7 @@ class Places:
                 for key in ((template, position, b""), (template, position, host)):
                     index = self._measure_of.get(key)
                     if index is None:
+                        place.unit = place.unit or unit_of(raw)
                         index = self._new_measure(key)
                     if index >= 0:
                         series.append(index)
@@ -231,9 +241,15 @@ class Places:
             return self._numbers[raw]
         if len(self._numbers) >= NUMBERS_KEPT:
             self._numbers.clear()
-        digits = sum(48 <= byte <= 57 for byte in raw)  # noqa: PLR2004 - 0 to 9
-        self._numbers[raw] = amount = number(raw) if 0 < digits <= MOST_DIGITS else None
+        digits = len(raw) - len(raw.translate(None, _DIGITS))
+        amount = number(raw) if 0 < digits <= MOST_DIGITS else None
+        self._numbers[raw] = amount = None if amount is None or not isfinite(amount) else amount
         return amount
+
+    def unit(self, series: Series) -> Unit:
+        """Return what the values of a series are amounts of, as far as they name it themselves."""
+        place = self._places.get((series.template, series.position))
+        return place.unit if place else ""
 
     # Judging
 
@@ -242,7 +258,9 @@ class Places:
         return [*self._drifts(minute, needed), *self._jumps(minute), *self._shifts(minute, needed)]
 
     def _drifts(self, minute: int, needed: float) -> Iterator[Signal]:
-        active = np.unique(self._recent[0])
+        if minute % DRIFT_EVERY:
+            return
+        active = np.flatnonzero(self.measures.counts.window(DRIFT_EVERY, slice(0, len(self.measured))) > 0)
         for place, length in enumerate(SPANS):
             if not len(active):
                 return
@@ -261,6 +279,8 @@ class Places:
         return self._places[series.template, series.position].words is not None
 
     def _jumps(self, minute: int) -> Iterator[Signal]:
+        if not self.measures.past:
+            return
         active = np.unique(self._recent[0])
         past = self.measures.jumps(active)
         for found in np.flatnonzero(past >= JUMP_VALUES):
@@ -279,13 +299,11 @@ class Places:
         lines_of = _ints(self.lines_of)[active]
         for place, length in enumerate(SPAN_MINUTES):
             lines = self.lines.window(length, lines_of)
-            hits, share, nats = self.shares.rises(active, lines, place)
+            _, share, nats = self.shares.rises(active, lines, place)
             for found in np.flatnonzero(nats >= needed):
                 usual = float(self.shares.usual(active[[found]])[0])
-                yield Signal(
-                    "share", self.worded[active[found]], minute, minute - length + 1, float(share[found]), usual, length,
-                    float(nats[found]),
-                )  # fmt: skip
+                series, observed = self.worded[active[found]], float(share[found])
+                yield Signal("share", series, minute, minute - length + 1, observed, usual, length, float(nats[found]))
 
     # Learning
 
@@ -315,7 +333,7 @@ class Places:
         for place, length in enumerate(SPAN_MINUTES):
             hits = self.shares.counts.window(length, words, ago=ago)
             total = self.lines.window(length, lines_of, ago=ago)
-            self.shares.learn_records(words, np.where(hits >= 2, hits / np.maximum(total, 10.0), 0.0), place)
+            self.shares.learn_records(words, np.where(hits > 1, hits / np.maximum(total, 10.0), 0.0), place)
 
 
 def _ints(values: Sequence[int]) -> Ints:

@@ -4,8 +4,10 @@
 that whoever posts them can put the intent into the same one.
 """
 
+import hashlib
 import time as clocks
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
@@ -18,10 +20,13 @@ from ingest.errors import SourceDown
 from ingest.logs.source import Source
 
 GRACE_S = 5.0
-"""Lines of a minute may come so late before it is judged: shippers flush every few seconds (Vector, Fluent Bit: 1-5)."""
+"""Lines of a minute may come so late before it is judged: shippers flush every few seconds (Vector, Fluent Bit: 1 to 5)."""
 
 MOST_LINES = 6_000_000
 """Lines of one scan; what is more waits for the next, and is said: a minute of 100,000 lines a second."""
+
+CAUGHT_UP_S = 90.0
+"""Where lines come and the newest is older than that, more of its minute is on the way: it waits for the next scan."""
 
 FLOOD = 100_000.0
 """Lines a second from which on a source is said to flood."""
@@ -69,12 +74,12 @@ class Scan:
         self._learnt = learnt
         self._tick = tick
         self._stream: Stream | None = None
-        self._version = 0
+        self._left = b""
 
     async def read(self, now: float) -> Scanned:
         """Read and judge all that is there, up to the last minute that is over at `now` (seconds UTC)."""
         saved = await self._streams.load(self.source.name)
-        stream = self._current(saved)
+        stream = await self._current(saved)
         self._stream = None  # what is half done must not be gone on with; `save` brings it back
         cursor = saved.cursor if saved else {}
         scanned = Scanned(stream, saved or Saved(self.source.name, 0, cursor, b"", 0, 0.0, now))
@@ -89,8 +94,8 @@ class Scan:
                     break
         except SourceDown as error:
             scanned.down = str(error)
-        if not scanned.behind:
-            scanned.reports += stream.close(now - GRACE_S)
+        if stream.lines == before or stream.clock > now - CAUGHT_UP_S:
+            scanned.reports += [] if scanned.behind or scanned.down else stream.close(now - GRACE_S)
         scanned.lines = stream.lines - before
         scanned.flooding = scanned.lines >= FLOOD * max(now - scanned.saved.scanned_at, 1.0)
         scanned.opened = [each for each in _first(scanned.reports) if each.id not in known and each.ended is None]
@@ -111,17 +116,31 @@ class Scan:
     async def save(self, connection: AsyncConnection, scanned: Scanned) -> None:
         """Write what was read, in the caller's transaction. Raises Moved when another process was faster."""
         await self._streams.save(connection, scanned.saved, scanned.reports)
-        self._stream, self._version = scanned.stream, scanned.saved.version
+        self._stream, self._left = scanned.stream, _digest(scanned.saved.state)
 
-    def _current(self, saved: Saved | None) -> Stream:
-        """Return the stream as the database has it: from memory if that is the same, else restored."""
-        if saved is None:
-            if self._learnt is not None:
-                return Stream.restore(self.source.name, self._redact, self._learnt, timezone=self._timezone)
-            return Stream(self.source.name, self._redact, timezone=self._timezone, tell_from=self._tell_from)
-        if self._stream is not None and self._version == saved.version:
+    async def _current(self, saved: Saved | None) -> Stream:
+        """Return the stream as the database has it: from memory if that is the same, else restored.
+
+        A state that cannot be read, as one of another version, is learnt anew from where the cursor stands. The
+        stories of a new stream are numbered after those that are told of its name.
+        """
+        # The version alone would not do: a save that was rolled back, and another process that made one, have the same.
+        if saved is not None and self._stream is not None and self._left == _digest(saved.state):
             return self._stream
-        return Stream.restore(self.source.name, self._redact, saved.state, timezone=self._timezone)
+        state = self._learnt if saved is None else saved.state
+        with suppress(ValueError):
+            if state is not None:
+                stream = Stream.restore(self.source.name, self._redact, state, timezone=self._timezone)
+                if saved is None:
+                    stream.number_after(await self._streams.last_story(self.source.name))
+                return stream
+        stream = Stream(self.source.name, self._redact, timezone=self._timezone, tell_from=self._tell_from)
+        stream.number_after(await self._streams.last_story(self.source.name))
+        return stream
+
+
+def _digest(state: bytes) -> bytes:
+    return hashlib.sha256(state).digest()
 
 
 def _first(reports: list[Report]) -> list[Report]:

@@ -53,8 +53,7 @@ class Minute:
     late: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(NamedTuple):
     """What was watched: a template, a host, a service, a template on one host, a place of a template."""
 
     template: int = 0

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Column, Float, Integer, LargeBinary, String, Table, Text, select, update
+from sqlalchemy import Column, Float, Integer, LargeBinary, String, Table, Text, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.anomalies.report import Change, Report
@@ -107,6 +107,12 @@ class Streams:
         async with self._database.read() as connection:
             found = await connection.execute(select(table.body).where(wanted).order_by(table.opened.desc()))
         return [_report(json.loads(body)) for body in found.scalars()]
+
+    async def last_story(self, name: str) -> int:
+        """Return the number of the last story that was told of a stream, 0 if there was none."""
+        last = select(func.max(stories_table.c.id)).where(stories_table.c.stream == name)
+        async with self._database.read() as connection:
+            return int(await connection.scalar(last) or 0)
 
     async def forget(self, name: str) -> None:
         """Delete what was learnt of a stream; its stories stay."""

@@ -196,7 +196,7 @@ def _thawed(state: dict[str, Any]) -> Story:
 
 
 def _signal(state: dict[str, Any]) -> Signal:
-    return Signal(**{**state, "series": Series(**state["series"])})
+    return Signal(**{**state, "series": Series(*state["series"])})
 
 
 def _rank(signal: Signal) -> tuple[bool, float]:

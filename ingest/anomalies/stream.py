@@ -4,7 +4,8 @@ Its whole state goes to bytes and back, so that it can move in one transaction w
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, tzinfo
+from dataclasses import replace
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,12 @@ import numpy as np
 from ingest.anomalies.detect import Detector
 from ingest.anomalies.intake import Intake
 from ingest.anomalies.pack import pack, unpack
+from ingest.anomalies.quantity import Unit, unit_beside
 from ingest.anomalies.report import Change, Report, figures, headline
 from ingest.anomalies.signal import First, Minute, Series, Signal
 from ingest.anomalies.story import About, Stories, Story
 from ingest.anomalies.wording import words_of
+from ingest.logs.levels import NAMES
 from ingest.logs.line import Columns, Parser
 from ingest.logs.source import Batch
 from ingest.logs.template import Miner
@@ -29,6 +32,7 @@ LEARN_S = 24 * 3600.0
 CHART_MINUTES = 60
 MOST_CHANGES = 8
 MOST_ALSO = 6
+MOST_EXAMPLES = 3
 MOST_TEXT = 2_000
 """Characters of an example that are shown."""
 
@@ -45,6 +49,7 @@ class Stream:
         self.name = name
         self.tell_from = tell_from
         self._redact = redact
+        self._timezone = timezone
         self._parser = Parser(timezone)
         self._miner = Miner()
         self._begin()
@@ -62,6 +67,16 @@ class Stream:
         return self._intake.lines
 
     @property
+    def replayed(self) -> int:
+        """Return how many entries were not counted as they came once before: a rotated file read again."""
+        return self._intake.replayed
+
+    @property
+    def too_old(self) -> int:
+        """Return how many entries came too late to be counted."""
+        return self._intake.too_old
+
+    @property
     def clock(self) -> float:
         """Return the stream's own time: that of the newest line that can be believed, seconds UTC."""
         return self._intake.clock
@@ -76,20 +91,17 @@ class Stream:
     def feed(self, batch: Batch, *, last: bool = False) -> list[Report]:
         """Count a batch; return the stories that opened, grew or ended in the minutes that are over with it."""
         columns = self._parser.columns(batch, last=last)
-        if not len(columns):
-            return []
-        if self.tell_from is None:
-            self.tell_from = columns.times[0] + LEARN_S
-        ids = self._mined(columns)
-        return self._observed(self._intake.add(columns, ids, self._miner.values))
+        return self._taken(columns)
 
     def close(self, until: float | None = None) -> list[Report]:
-        """Close the minutes before `until` (seconds UTC), by default all: no more lines will come for them."""
-        rest = Batch([], {})
-        columns = self._parser.columns(rest, last=True) if until is None else Columns()
-        reports: list[Report] = []
-        if len(columns):
-            reports += self._observed(self._intake.add(columns, self._mined(columns), self._miner.values))
+        """Close the minutes before `until` (seconds UTC), by default all: no more lines will come for them.
+
+        The entry that waits for more lines waits no longer than its minute.
+        """
+        held, reports = self._parser.held, list[Report]()
+        if held is not None and (until is None or held < until // 60 * 60):
+            columns = self._parser.columns(Batch([], {}), last=True)
+            reports += self._taken(columns)
         minute = int(self._intake.clock // 60) + 1 if until is None else int(until // 60)
         return reports + self._observed(self._intake.close(minute))
 
@@ -99,7 +111,14 @@ class Stream:
         self._detector.settle()
         self._intake = Intake()
         self._stories = Stories(self._about)
-        self._parser = Parser()
+        self._parser = Parser(self._timezone)
+
+    def _taken(self, columns: Columns) -> list[Report]:
+        if not len(columns):
+            return []
+        if self.tell_from is None:
+            self.tell_from = columns.times[0] + LEARN_S
+        return self._observed(self._intake.add(columns, self._mined(columns), self._miner.values))
 
     def _mined(self, columns: Columns) -> list[int]:
         ids = self._miner.ids(columns.texts, columns.levels)
@@ -125,12 +144,16 @@ class Stream:
 
     # Stories out
 
+    def number_after(self, last: int) -> None:
+        """Give the stories that come numbers after this one: it was told already."""
+        self._stories.number = max(self._stories.number, last)
+
     def open(self) -> list[Report]:
         """Return the stories that go on."""
         return [self._report(story) for story in self._stories.open()]
 
     def _report(self, story: Story) -> Report:
-        lead = story.lead
+        lead, unit = self._measured(story.lead)
         template = lead.series.template
         first = self._firsts.get(template)
         services, hosts = self._places(story, first)
@@ -144,16 +167,19 @@ class Stream:
             detected_at=(story.opened + 1) * 60.0,
             since=story.since * 60.0,
             ended=story.ended * 60.0 if story.ended else None,
-            headline=headline(lead, text, place),
+            headline=headline(lead, text, place, unit),
             template=text,
             example=self._redact(first.text.decode(errors="replace"))[:MOST_TEXT] if first else "",
+            examples=tuple(self._examples(story)),
             services=services,
             hosts=hosts,
             observed=lead.observed,
             usual=lead.usual,
+            unit=unit,
             window_s=lead.window * 60.0,
             score=lead.nats,
             chart=self._detector.chart(lead.series, CHART_MINUTES),
+            charted=(self._detector.minute + 1) * 60.0,
             changes=tuple(self._changes(story)),
             also=tuple(self._also(story)),
         )
@@ -179,7 +205,27 @@ class Stream:
     def _also(self, story: Story) -> Iterable[str]:
         others: list[Signal] = [signal for signal in story.signals.values() if signal.series != story.lead.series]
         for signal in others[:MOST_ALSO]:
-            yield headline(signal, self._shown(signal.series.template), self._named((signal.series.host,)))
+            told, unit = self._measured(signal)
+            yield headline(told, self._shown(signal.series.template), self._named((signal.series.host,)), unit)
+
+    def _examples(self, story: Story) -> Iterable[str]:
+        firsts = [self._firsts[template] for template in story.templates if template in self._firsts]
+        for first in firsts[:MOST_EXAMPLES]:
+            time = f"{datetime.fromtimestamp(first.time, self._timezone):%H:%M:%S}"
+            level = NAMES[first.level].upper() if first.level else ""
+            host, service = first.host.decode(errors="replace"), first.service.decode(errors="replace")
+            parts = (time, level, host, service, first.text.decode(errors="replace"))
+            yield self._redact(" ".join(filter(None, parts)))[:MOST_TEXT]
+
+    def _measured(self, signal: Signal) -> tuple[Signal, Unit]:
+        """Return a signal with its values in a unit that people know, and that unit."""
+        series = signal.series
+        if signal.kind not in {"drift", "jump"}:
+            return signal, ""
+        if unit := self._detector.places.unit(series):
+            return signal, unit
+        unit, factor = unit_beside(self._miner.words(series.template), series.position)
+        return replace(signal, observed=signal.observed * factor, usual=signal.usual * factor), unit
 
     def _shown(self, template: int) -> str:
         return self._redact(self._miner.template(template))[:MOST_TEXT] if template else ""

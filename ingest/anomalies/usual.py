@@ -43,6 +43,9 @@ KERNEL = np.array([0.25, 0.5, 0.25])
 FIELDS = ("day", "absent", "week", "absent_week", "total", "absent_total", "scatter", "weight", "record", "older")
 
 
+SCATTER_EVERY = 5
+"""Minutes between two looks at how the shortest windows scatter: a fifth of them tells as much."""
+
 FADING = (
     "minutes_day", "minutes_week", "minutes", "day", "week", "absent", "absent_week", "total", "absent_total", "scatter",
     "weight",
@@ -124,7 +127,7 @@ class Usual:
     def learn_scatter(self, minute: int, counts: Counts, quiet: Flags, *, ago: int) -> None:
         """Learn how windows scatter about their usual counts; `quiet` series are those of no anomaly."""
         for place, length in enumerate(WINDOWS):
-            if minute % length:
+            if minute % max(length, SCATTER_EVERY):
                 continue
             series = np.flatnonzero(quiet[: self.size] & (self.watched() >= ENOUGH_MINUTES))
             usual = self.rate(minute, series) * length

@@ -12,6 +12,9 @@ _TROUBLE = re.compile(
 )
 """Words by which operators find trouble in lines without a level, gathered from the messages of common servers."""
 
+_HARMLESS = re.compile(r"deprecat|will be removed|no longer supported", re.IGNORECASE)
+"""Warnings to whoever upgrades, not to whoever is on call."""
+
 _START = re.compile(r"\b(re)?start(ing|ed|up)?\b|\bboot(ing|ed)?\b|\blistening on\b|\binitiali[sz]ing\b", re.IGNORECASE)
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z_]+")
@@ -20,6 +23,11 @@ _WORD = re.compile(r"[A-Za-z][A-Za-z_]+")
 def tells_trouble(text: str) -> bool:
     """Whether a line's own words speak of trouble."""
     return _TROUBLE.search(text) is not None
+
+
+def is_harmless(text: str) -> bool:
+    """Whether a warning is one about the next version."""
+    return _HARMLESS.search(text) is not None
 
 
 def tells_start(text: str) -> bool:

@@ -9,7 +9,7 @@ from ingest.logs.entry import Columns, join_lines, join_traces
 from ingest.logs.formats import Formats
 from ingest.logs.known import Known
 from ingest.logs.learn import MOST_LINES
-from ingest.logs.source import Batch
+from ingest.logs.source import Batch, Defaults
 from ingest.logs.times import Times
 from ingest.logs.wrapped import WRAPPINGS, Wrapping, unwrapped, wrapping_of
 
@@ -47,6 +47,11 @@ class Parser:
             "open": held,
         }
 
+    @property
+    def held(self) -> float | None:
+        """The time (seconds UTC) of the entry that is held back, None when there is none."""
+        return None if self._open is None else float(self._open.times[0])
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         if state.get("formats") is None:
@@ -68,7 +73,7 @@ class Parser:
             self._times.reference = batch.written
         columns, rest = self._read(batch.lines)
         if batch.defaults is not None:
-            _default(columns, batch.defaults.host, batch.defaults.service, batch.defaults.level)
+            _default(columns, batch.defaults)
         self._date(columns.times, batch.times)
         if self._open is not None:
             for column, held in zip(columns.lists, self._open.lists, strict=True):
@@ -103,16 +108,17 @@ class Parser:
             last = self._time
             for place, time in enumerate(times):
                 if isnan(time):
-                    times[place] = last = told[place] if told else last
+                    own = told[place] if told else last
+                    times[place] = last = last if isnan(own) else own
                 else:
                     last = time
         self._time = times[-1]
 
 
-def _default(columns: Columns, host: bytes, service: bytes, level: int) -> None:
-    columns.hosts[:] = [each or host for each in columns.hosts]
-    columns.services[:] = [each or service for each in columns.services]
-    columns.levels[:] = [each or level for each in columns.levels]
+def _default(columns: Columns, defaults: Sequence[Defaults]) -> None:
+    columns.hosts[:] = [own or told.host for own, told in zip(columns.hosts, defaults, strict=True)]
+    columns.services[:] = [own or told.service for own, told in zip(columns.services, defaults, strict=True)]
+    columns.levels[:] = [own or told.level for own, told in zip(columns.levels, defaults, strict=True)]
 
 
 def _text(value: object) -> object:

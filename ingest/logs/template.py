@@ -67,7 +67,8 @@ class Miner:
         self._lines = 0
         self._spare = float(SAVED)
         self._looks = LOOKS
-        self._readers: dict[int, tuple[bytes, re.Pattern[bytes]]] = {}
+        self._readers: dict[int, tuple[re.Pattern[bytes], Sequence[int]]] = {}
+        self._readers_at = -1
 
     @property
     def merged(self) -> Mapping[int, int]:
@@ -122,14 +123,17 @@ class Miner:
 
         Positions stay while the template lives, unless values in it turn out to be a list of many lengths.
         """
-        template = self._template(number)
-        known = self._readers.get(template.id)
-        if known is None or known[0] != template.text:
+        if self._readers_at != self._tree.changes:
+            self._readers.clear()
+            self._readers_at = self._tree.changes
+        known = self._readers.get(number)
+        if known is None:
             if len(self._readers) >= MOST_READERS:
                 self._readers.clear()
-            known = self._readers[template.id] = (template.text, reader(template))
-        match = known[1].fullmatch(told(text))
-        return [] if match is None else list(zip(slots(template), match.groups(), strict=True))
+            template = self._template(number)
+            known = self._readers[number] = (reader(template), slots(template))
+        match = known[0].fullmatch(told(text))
+        return [] if match is None else list(zip(known[1], match.groups(), strict=True))
 
     def state(self) -> bytes:
         """Return all that must outlive a restart, as JSON: the caches are not in it."""

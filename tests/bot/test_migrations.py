@@ -13,6 +13,7 @@ from sqlalchemy import Connection, text
 
 import bot.build.house
 import bot.schedule.schedule  # noqa: F401 - and this one the claims
+import ingest.anomalies.store  # noqa: F401 - and this one streams and stories
 from bot import migrations
 from bot.errors import BotError
 from bot.migrations import migrate, newest, revision

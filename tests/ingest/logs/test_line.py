@@ -154,7 +154,7 @@ def test_plain_lines_are_entries_with_the_time_of_their_source() -> None:
 
 def test_what_the_source_knows_fills_what_a_line_does_not_say() -> None:
     """And overrules nothing."""
-    batch = Batch([b"ERROR: a", b"b: c", b"ERROR: d"], {}, defaults=Defaults(b"n1", b"cart", 2))
+    batch = Batch([b"ERROR: a", b"b: c", b"ERROR: d"], {}, defaults=[Defaults(b"n1", b"cart", 2)] * 3)
     columns = Parser().columns(batch, last=True)
     assert (columns.hosts, columns.services) == ([b"n1"] * len(columns), [b"cart"] * len(columns))
     assert columns.levels[0] == 4
