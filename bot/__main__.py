@@ -108,6 +108,7 @@ def ask(
 def scan(
     paths: Annotated[list[str], Argument(metavar="PATH", help="Log files, folders, globs; - is standard input.")],
     data: Data = None,
+    *,
     train: Annotated[list[str] | None, Option("--train", metavar="PATH", help="Logs to learn from first.")] = None,
     train_until: Annotated[
         str | None, Option("--train-until", metavar="T", help="Learn what is before, tell what is after.")
@@ -117,7 +118,6 @@ def scan(
     timezone: Annotated[
         str, Option("--timezone", metavar="TZ", help="Of times that name none, and of those shown (default: UTC).")
     ] = "UTC",
-    *,
     as_json: AsJson = False,
 ) -> None:
     """Replay logs by their own times: what would have been told, and when. Learns the first day unless told otherwise.

@@ -1,4 +1,4 @@
-"""`scan`: finished logs through the live detection, and what would have been told, and when. Needs no bot and no index."""
+"""`scan`: finished logs through the live detection: what would have been told, and when. Needs no bot and no index."""
 
 import math
 import sys
@@ -99,7 +99,7 @@ def _limits(asked: Asked, timezone: tzinfo) -> Limits:
 
 
 def _sources(paths: Iterable[str]) -> dict[Source, int]:
-    """Return the streams that paths mean, each with its bytes, 0 where nobody knows. Raises WrongUse for a wrong path."""
+    """Return the streams that paths mean, each with its bytes (0: nobody knows). Raises WrongUse for a wrong path."""
     given = list(paths)
     sources: dict[Source, int] = {
         Files(name, files, finished=True): sum(file.stat().st_size for file in files)

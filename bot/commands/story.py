@@ -1,4 +1,4 @@
-"""A story of the logs as a terminal shows it: the verdict first, then when, how much, what changed, and lines to see."""
+"""A story of the logs as a terminal shows it: the verdict first, then when, what changed, and lines to see."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, tzinfo
