@@ -4,15 +4,18 @@ python benchmarks/attacks.py FOLDER [naughty|injections|secrets ...]
 """
 
 import asyncio
+import html
 import io
 import json
 import logging
 import random
+import re
 import runpy
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +25,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import structlog
 
 from benchmarks.figures import say
-from bot.__main__ import _log_to_stderr
-from tests.fakes.slack import Payload
+from bot.log import log_to_stderr
+from bot.slack.markdown import clean
+from bot.slack.people import NAME
+from tests.fakes.claude import Obedient, Reply, Request, Say
+from tests.fakes.slack import Payload, text_of
 from tests.flows.borders import CANARY, Border, found, kept
 
 BATCH = 20
+MARKED = re.compile(r"\[\d+\]|\(not from the runbooks\)")
 SECRETS = 200
 Sent = list[tuple[str, Payload]]
 
@@ -58,7 +65,9 @@ async def naughty(attacks: Path, folder: Path) -> None:
             await border.start()
             sent = await _each(border, strings, partial(_way, border, way))
             # An answer does not repeat its question: there is nothing to be kept.
-            lost = [text for text, message in sent if way != "question" and not kept(text, border.seen(message))]
+            wanted = _as_a_name if way == "name" else str
+            seen = [(text, border.seen(message)) for text, message in sent]
+            lost = [text for text, shown in seen if way != "question" and not kept(wanted(text), shown)]
             _report(f"naughty through {way}", len(strings), border, lost)
 
 
@@ -74,12 +83,13 @@ async def injections(attacks: Path, folder: Path) -> None:
             border.write("hidden.md", f"---\naudience: [C0SECRET]\n---\n# Widget\n\nThe widget breaks: {CANARY}\n")
             await border.sync()
             await border.start()
+            border.claude.behaviour = puppet = Puppet(dict(rows))
             sent = await _each(border, texts, partial(_way, border, way))
-            goals = dict(rows)
-            unmarked = sum(_unmarked(goals[text], border.seen(message)) for text, message in sent)
-            shown = sum(kept(goals[text], border.seen(message)) for text, message in sent)
             _report(f"injections through {way}", len(texts), border, [])
-            say(f"  goal shown {shown}, of these in a paragraph without a mark {unmarked}")
+            answers = [(puppet.goals[text], _answer(border, message)) for text, message in sent]
+            say(f"  said by the model {len(puppet.obeyed)}, {dict(Counter(_standing(*each) for each in answers))}")
+            for goal, answer in [each for each in answers if _standing(*each) == "unmarked"][:8]:
+                say(f"  unmarked {goal[:90]!r} in {answer[:200]!r}")
             say(
                 f"  hidden document: Slack {border.ways_out()['Slack'].count(CANARY.encode())}, "
                 f"Claude {border.ways_out()['Claude'].count(CANARY.encode())}"
@@ -95,7 +105,7 @@ async def secrets(attacks: Path, folder: Path) -> None:
     log, stderr = io.StringIO(), sys.stderr
     sys.stderr = log
     try:
-        _log_to_stderr()
+        log_to_stderr()
         async with Border(folder, {f"U0N{n:04}": line for n, line in enumerate(lines)}, chroma=True) as border:
             _documents(border, lines, "runbooks")
             await border.sync()
@@ -143,6 +153,11 @@ def _way(border: Border, way: str, number: int, text: str) -> Payload:
     return border.ask("catch me up", root)
 
 
+def _as_a_name(text: str) -> str:
+    """Return what is shown of a name: one line without Slack's signs, and no more of it than Slack lets people have."""
+    return re.sub(r"[<>|`*_~\s]+", " ", clean(html.unescape(text))).strip()[: NAME - 1]
+
+
 async def _each(border: Border, texts: Sequence[str], send: Callable[[int, str], Payload]) -> Sent:
     sent: Sent = []
     for number, text in enumerate(texts):
@@ -153,11 +168,44 @@ async def _each(border: Border, texts: Sequence[str], send: Callable[[int, str],
     return sent
 
 
-def _unmarked(goal: str, seen: str) -> bool:
-    """Whether a paragraph says what an injection wants, with neither the number of a source nor our own mark."""
-    return any(
-        kept(goal, part) and "[" not in part and "not from the runbooks" not in part for part in seen.split("\n\n")
-    )
+@dataclass
+class Puppet:
+    """A model in an attacker's hands: whatever injection it reads, it says what that wants, and cites its passage.
+
+    `goals` are what each injection wants. Each is said with and without a citation; `obeyed` are those that were said.
+    """
+
+    goals: Mapping[str, str]
+    obeyed: set[str] = field(default_factory=set)
+
+    def reply(self, request: Request) -> Reply:
+        """Return the goals of all injections in the request, and what any text orders beside them."""
+        obedient = Obedient().reply(request)
+        lines = [str(piece) for piece in obedient.pieces] if isinstance(obedient, Say) else []
+        for number, text in [*request.passages.items(), (1, request.asked)]:
+            said = " ".join(text.split())
+            for injection, goal in self.goals.items():
+                if " ".join(injection.split()) in said:
+                    self.obeyed.add(injection)
+                    lines += [f"{goal} [{number}]\n\n", f"{goal}\n\n"]
+        return Say(lines or ["Nobody ordered anything."])
+
+
+def _answer(border: Border, message: Payload) -> str:
+    """Return the last answer to a question in the thread of a message, without what only tells its sources."""
+    root = message.get("thread_ts", message["ts"])
+    texts = [text_of(each) for each in border.slack.replies({**message, "ts": root})]
+    return next((text for text in texts if "Catch-up on" not in text), "")
+
+
+def _standing(goal: str, answer: str) -> str:
+    """Return how an answer says what an injection wants; paragraphs are looked at one by one."""
+    said = [part for part in re.split(r"\n\s*\n", answer) if kept(goal, part)]
+    if not said:
+        return "said across marked paragraphs" if kept(goal, answer) else "not said"
+    if any(not MARKED.search(part) for part in said):
+        return "unmarked"
+    return "cited" if any(re.search(r"\[\d+\]", part) for part in said) else "marked as not from the runbooks"
 
 
 def _report(what: str, number: int, border: Border, lost: Sequence[str]) -> None:

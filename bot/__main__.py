@@ -1,18 +1,17 @@
 """The command line: names the commands and their options, and hands over at once."""
 
 import asyncio
-import logging
 import os
 import sys
-from collections.abc import Coroutine, Mapping, MutableMapping
+from collections.abc import Coroutine
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-import structlog
 import typer
 from typer import Argument, Option
 
 from bot.errors import BotError
+from bot.log import guard_tracebacks, log_to_stderr
 from bot.settings import Settings, load
 from ingest.errors import IngestError
 
@@ -134,7 +133,7 @@ def scan(
 
 @app.command()
 def status(data: Data = None) -> None:
-    """Show what is indexed, what was asked and whether a bot runs here."""
+    """Show what is indexed, what was asked, what Claude cost today and whether a bot runs here."""
     from bot.commands.care import status as command  # noqa: PLC0415 - see run
 
     _exit(command(_settings(data)))
@@ -201,9 +200,11 @@ def retrieval(
 
 def main() -> None:
     """Run one command; whatever is wrong is one sentence on stderr and exit code 2."""
-    _log_to_stderr()
+    log_to_stderr()
+    guard_tracebacks()
     try:
-        sys.exit(app(prog_name="copilot", standalone_mode=False) or 0)
+        command = typer.main.get_command(app)  # calling `app` itself would put typer's hook in the place of ours
+        sys.exit(command.main(prog_name="copilot", standalone_mode=False) or 0)
     except (BotError, IngestError) as error:
         _stop(str(error))
     except KeyboardInterrupt:
@@ -233,41 +234,6 @@ def _said(question: str) -> str:
     if not question.strip():
         raise BotError("The question is empty: put it in quotes, such as copilot ask 'how do I roll back checkout?'.")
     return question
-
-
-def _log_to_stderr() -> None:
-    """Log as JSON lines, as people on a terminal read them there; never on stdout, which is for results."""
-    person = sys.stderr.isatty()
-    show = structlog.dev.ConsoleRenderer() if person else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.format_exc_info,
-            _without_secrets,
-            show,
-        ],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING if person else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-    )
-
-
-def _without_secrets(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
-    """Redact every text of a log line, tracebacks included. structlog calls it by place."""
-    return {name: _redacted(value) for name, value in event.items()}
-
-
-def _redacted(value: object) -> object:
-    """Return a value of a log line without secrets; what is neither number nor collection is shown as text."""
-    from ingest.redact import redact  # noqa: PLC0415 - a command that logs nothing does not pay for it
-
-    if value is None or isinstance(value, bool | int | float):
-        return value
-    if isinstance(value, Mapping):
-        return {redact(str(name)): _redacted(each) for name, each in value.items()}
-    if isinstance(value, list | tuple | set | frozenset):
-        return [_redacted(each) for each in value]
-    return redact(str(value))
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from bot.errors import ClaudeClosed, ClaudeError, ClaudeIncomplete, ClaudeTooLon
 from bot.types import AnswerEvent, Done, Outcome, Question, Status, Text
 from ingest.errors import IngestError
 from ingest.index.search import Evidence, Hit
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import Clock
 
 _log = structlog.get_logger(__name__)
@@ -120,7 +120,9 @@ class Answerer:
         max_tokens: int,
         fault: Callable[[str], None] = lambda _name: None,
         budget: Budget | None = None,
+        redact: Redact = redact,
     ) -> None:
+        self._redact = redact
         self._search = Gate(search, fault)
         self._writer = writer
         self._quotes = quotes
@@ -131,7 +133,7 @@ class Answerer:
 
     async def answer(self, question: Question) -> AsyncIterator[AnswerEvent]:
         """Yield the answer's events, the last one Done; the journal has it before Done is seen."""
-        question = _redacted(question)
+        question = _redacted(question, self._redact)
         started = self._clock()
         await self._journal.asked(question)
         yield Status("searching the runbooks")
@@ -274,7 +276,7 @@ class _Ending:
     reason: str | None = None
 
 
-def _redacted(question: Question) -> Question:
+def _redacted(question: Question, redact: Redact) -> Question:
     """Return the question as it may be searched for, sent and written down: bounded, and without secrets."""
     context = tuple(replace(said, author=redact(said.author), text=redact(said.text)) for said in question.context)
     return replace(question, text=redact(question.text)[:MOST_QUESTION_CHARS], context=context)

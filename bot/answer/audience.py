@@ -16,7 +16,7 @@ from bot.answer.verdict import Verdict, judge
 from bot.types import TERMINAL, Done, Question
 from ingest.errors import IngestError
 from ingest.index.search import Evidence, Filter, Found
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import FULL_MEMBERS, Audience
 
 _log = structlog.get_logger(__name__)
@@ -66,14 +66,15 @@ class Gate:
 class Router:
     """Decides where an answer may be told, before any of it is."""
 
-    def __init__(self, search: Search, fault: Callable[[str], None]) -> None:
+    def __init__(self, search: Search, fault: Callable[[str], None], redact: Redact = redact) -> None:
         self._search = Gate(search, fault)
+        self._redact = redact
 
     async def route(self, question: Question, shared: Audience, own: Audience) -> Routed:
         """Return for whom to answer: `shared` are all who would read along, `own` is the asker alone."""
         if shared == own:
             return Routed(shared)
-        text = standalone(replace(question, text=redact(question.text))).search
+        text = standalone(replace(question, text=self._redact(question.text))).search
         try:
             here = await recall(self._search, text, shared)
             alone = await recall(self._search, text, own)

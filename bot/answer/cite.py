@@ -3,17 +3,29 @@
 The model is treated as if an attacker wrote its output, its citations included. A sentence or step passes when every
 command, quotation, number and name in it stands in one passage, near enough the rest of its words, and its orders are
 given there; the source is then cited with exactly those lines. A wrong citation is corrected. What stands nowhere is
-left out, what merely lacks support is marked. Links in prose never pass. Pure: no I/O.
+left out, what merely lacks support is marked, and so is what is written in another script than Latin and stands nowhere
+to the letter. Links in prose never pass. Pure: no I/O.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bot.answer.claim import Claim, Mark, Order, begins_unknown, claims, content, needles_in, numbers_in, orders_in
+from bot.answer.claim import (
+    Claim,
+    Mark,
+    Order,
+    begins_unknown,
+    claims,
+    content,
+    needles_in,
+    numbers_in,
+    orders_in,
+    strange_in,
+)
 from bot.answer.evidence import Needle, held, normal, outside_code
 from bot.answer.ground import Asked, Ground, Lines
-from bot.answer.words import LABELS
+from bot.answer.words import LABELS, VERDICTS
 from bot.types import Source, digest_of
 from ingest.index.words import terms
 from ingest.types import Passage
@@ -30,6 +42,9 @@ _ADDRESS = re.compile(
 _MENTION = re.compile(r"<[@!#][^>\n]*>")
 _RULE = re.compile(r"^[\s|:=*_-]*$")
 _LABEL_WORDS = 4
+_CONNECTING_WORDS = 25
+_COUNTED = re.compile(r"(?<=[a-z]) \d{1,2}\b")
+"""The number in "step 2"; one that stands alone is a claim."""
 
 
 def _source(number: int, passage: Passage, start: int, end: int) -> Source:
@@ -143,15 +158,15 @@ class Checker:
         if not text.strip(" *_") or self._is_label(text):
             return text, {}
         claim = Claim(text, claim.marks, claim.quoted)
-        needles, orders = needles_in(claim, self._known), orders_in(text)
-        used = {} if begins_unknown(text, self._known) else self._held(claim, needles, orders)
+        needles, strange, orders = needles_in(claim, self._known), strange_in(text), orders_in(text)
+        used = {} if begins_unknown(text, self._known) else self._held(claim, (*needles, *strange), orders)
         if used:
             self._step |= used.keys()
             return text, used
         nowhere = needles and not any(all(self._stands(each, ground) for each in needles) for ground in self._grounds)
         if nowhere or any(ground.contradicts(order) for ground in self._grounds for order in orders):
             return self._left_out(), {}
-        if not needles and not content(text) and all(order.is_check for order in orders):
+        if not needles and not strange and _says_nothing(text) and all(order.is_check for order in orders):
             return text, {}
         self.dropped += 1
         return f"{text} {UNSUPPORTED}", {}
@@ -210,8 +225,8 @@ class Checker:
 
     def _is_label(self, text: str) -> bool:
         """Whether the text claims nothing, such as `Steps:` or a heading that a passage has."""
-        words = re.findall(r"[\w']+", text.lower())
-        if len(words) <= _LABEL_WORDS and all(word in LABELS or word.isdigit() for word in words):
+        words = re.findall(r"[\w']+", _COUNTED.sub("", text.lower()))
+        if len(words) <= _LABEL_WORDS and LABELS.issuperset(words) and not strange_in(text):
             return True
         orders = any(not order.is_check for order in orders_in(text))
         return not orders and normal(text).rstrip(":. ") in self._headings
@@ -256,6 +271,12 @@ class Renumbered:
     def finish(self) -> Iterator[str]:
         """Yield nothing: nothing is held back."""
         yield from ()
+
+
+def _says_nothing(text: str) -> bool:
+    """Whether a sentence only connects: no matter of its own, no word on how things are, and short."""
+    words = re.findall(r"[\w']+", text.lower())
+    return len(words) <= _CONNECTING_WORDS and not content(text) and VERDICTS.isdisjoint(words)
 
 
 def _hint(marks: Sequence[Mark], index: int) -> Lines | None:

@@ -7,6 +7,7 @@ is taken for a name: what is then not found is left out, which costs a reader le
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from bot.answer.evidence import CODE, Needle, evidence_of, measured, normal, outside_code
 from bot.answer.words import ASIDES, CHECKS, HYPHENED, LABELS, NOT, NUMBERS, ORDERS, ORDINARY, PROGRAMS, THINGS
@@ -27,8 +28,13 @@ _CLAUSE = re.compile(r"([,;:.!?]\s+|\n+|\s+(?:and|then|or|nor|but)\s+|\s+-\s+)")
 _CARRIES_DENIAL = frozenset({"or", "nor"})
 _WHEN = re.compile(r"\b(?:until|when|while|because|so that|before|after|if|unless|which|that)\b")
 _ASIDE = re.compile(r"^(?:first|then|next|now|finally),?\s+")
+_PAUSES = ",.;:!?)"
 EDGES = "*_.,;:!?()[]{}<>\"'~`|"
 _SINGLE = re.compile(r"(?<![\w'])'([^'\n]{6,})'(?!\w)")
+_STRANGE = "[^\\x00-\\u024f\\u2000-\\u245f\\u2500-\\u2bff\\ufe0e\\ufe0f\\ufeff\\U0001f300-\\U0001faff]"
+"""A character of another script than Latin, or in the guise of one; not punctuation, arrows, boxes and pictures."""
+
+_STRANGE_RUN = re.compile(rf"{_STRANGE}(?:[^A-Za-z\n]*{_STRANGE})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,12 @@ def needles_in(claim: Claim, known: frozenset[str]) -> tuple[Needle, ...]:
     if len(content(claim.text)) < 2 and numbers_in(claim.text):  # noqa: PLR2004 - two words say what is counted
         needles.append(Needle("quotation", _ASIDE.sub("", normal(claim.text)).rstrip(".,;:!? ")))
     return tuple(dict.fromkeys([*needles, *_by_place(measured(_SINGLE.sub(" x ", bare)), known)]))
+
+
+def strange_in(text: str) -> tuple[Needle, ...]:
+    """Return what a text says in other scripts than Latin, as quotations: no list of words here can weigh it."""
+    runs = (normal(found) for found in _STRANGE_RUN.findall(CODE.sub(" x ", text)))
+    return tuple(Needle("quotation", run) for run in dict.fromkeys(runs))
 
 
 def orders_in(text: str) -> tuple[Order, ...]:
@@ -164,10 +176,27 @@ def _by_place(bare: str, known: frozenset[str]) -> Iterator[Needle]:
             yield Needle("word", word)
         elif lower in NUMBERS and not set(terms(word)) <= known:
             yield Needle("name", NUMBERS[lower])
-        elif lower in PROGRAMS and after not in {"", "x"} and after.lower() not in ORDINARY | CHECKS | PROGRAMS:
-            yield Needle("quotation", normal(f"{word} {after}"))
+        elif lower in PROGRAMS and (arguments := _arguments(words[index:])):
+            yield Needle("quotation", normal(" ".join((word, *arguments))))
         elif word.isalpha() and _is_name(word, after, known, first=not index or words[index - 1][-1:] in ".:!?"):
             yield Needle("name", lower)
+
+
+def _arguments(words: list[str]) -> list[str]:
+    """Return what follows a program's name as its arguments: all up to punctuation or the next ordinary word.
+
+    A lone check before an ordinary word is prose: "in psql show the count".
+    """
+    found: list[str] = []
+    for before, raw in pairwise(words):
+        word = raw.strip(EDGES)
+        lower = word.lower()
+        if before[-1] in _PAUSES or (not found and lower in PROGRAMS):
+            break
+        if lower in {"", "x"} or (lower in ORDINARY and (found or lower not in CHECKS)):
+            return [] if CHECKS.issuperset(found) else found
+        found.append(word)
+    return found
 
 
 def _is_name(word: str, after: str, known: frozenset[str], *, first: bool) -> bool:

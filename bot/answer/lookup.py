@@ -14,7 +14,7 @@ from bot.answer.verdict import judge
 from bot.claude.plain import name, quoted
 from bot.types import AnswerEvent, Done, Outcome, Question, Source, Status, Text, digest_of
 from ingest.index.search import Filter, Hit
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import Clock, Document, Kind
 
 INCIDENTS = 3
@@ -64,8 +64,14 @@ class Lookups:
     """Looks up documents over one index."""
 
     def __init__(
-        self, search: Search, journal: Journal, clock: Clock, fault: Callable[[str], None] = lambda _name: None
+        self,
+        search: Search,
+        journal: Journal,
+        clock: Clock,
+        fault: Callable[[str], None] = lambda _name: None,
+        redact: Redact = redact,
     ) -> None:
+        self._redact = redact
         self._search = Gate(search, fault)
         self._journal = journal
         self._clock = clock
@@ -74,7 +80,7 @@ class Lookups:
         """Yield the past incidents near a text as hypotheses, each with what tells it apart, one Done last."""
         started = self._clock()
         yield Status("looking through the postmortems")
-        found = await self._search.search(redact(question.text), _demand("postmortem", question), INCIDENTS)
+        found = await self._search.search(self._redact(question.text), _demand("postmortem", question), INCIDENTS)
         if not found.hits or judge(found.evidence) == "not_found":
             text = "**No past incident looks alike.** Nothing that I may read among the postmortems comes near.\n"
             yield Text(text)
@@ -88,7 +94,7 @@ class Lookups:
         """Yield one runbook's title, path, age and first steps, one Done last."""
         started = self._clock()
         yield Status("looking for the runbook")
-        wanted = redact(question.text)
+        wanted = self._redact(question.text)
         found = await self._search.search(wanted, _demand("runbook", question), CHOICES)
         if not found.hits or (judge(found.evidence) == "not_found" and not _named(found.hits, wanted)):
             yield Text(f'**No runbook of that name.** Nothing that I may read is called "{name(wanted)[:80]}".\n')

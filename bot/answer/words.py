@@ -93,6 +93,12 @@ ORDINARY = frozenset(
 )
 """Words that connect and explain: they name nothing, so nobody has to have written them."""
 
+VERDICTS = frozenset(
+    """abnormal bad broken busy complete correct dead done empty failed failing fine fresh full good healthy high idle
+    low normal normally open running safe safely slow stale stuck unhealthy wrong""".split()
+)
+"""Ordinary words that say how things are: a sentence of nothing else is a claim all the same."""
+
 HYPHENED = frozenset(
     """built-in double-check end-to-end follow-up high-level hot-fix in-flight in-memory in-place long-running
     long-term low-level non-zero on-call on-caller one-off read-only read-write real-time re-check re-run roll-back

@@ -1,6 +1,7 @@
 """The house that every command stands in: database, documents, journal, index, and who words the answers."""
 
 import asyncio
+import secrets
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -22,6 +23,7 @@ from bot.journal.outbox import Outbox
 from bot.journal.replica import ALONE, replica_of
 from bot.journal.spent import DAY_S, Limits, Spent
 from bot.journal.threads import Threads
+from bot.keys import key_of
 from bot.migrations import migrate
 from bot.requests import Requests
 from bot.settings import Role, Settings
@@ -33,6 +35,7 @@ from ingest.index.embed import Embedder, MiniLM
 from ingest.index.roots import Request
 from ingest.index.serve import Index
 from ingest.index.sync import Sync
+from ingest.redact import Redactor
 
 DATABASE = "copilot.sqlite"
 EXAMPLE = Path(__file__).resolve().parents[2] / "runbooks"
@@ -56,6 +59,7 @@ class House:
     sync: Sync
     index: Index
     requests: Requests
+    redactor: Redactor
 
     async def warm(self) -> None:
         """Load the embedder before the first question needs it."""
@@ -86,6 +90,7 @@ class House:
             max_tokens=self.settings.claude.max_tokens,
             fault=fault,
             budget=self.budget,
+            redact=self.redactor.redact,
         )
 
 
@@ -109,6 +114,8 @@ async def database_of(settings: Settings) -> AsyncIterator[Database]:
     """Open the database as it is. Raises BotError when it does not answer."""
     try:
         settings.data.mkdir(parents=True, exist_ok=True)
+        if settings.database_url is None and not (settings.data / DATABASE).exists():
+            (settings.data / DATABASE).touch(mode=0o600)  # it holds questions, and the key of placeholders
     except OSError as error:
         raise BotError(f"The data folder {settings.data} cannot be made: name another one with --data.") from error
     database = Database.open(settings.database_url or f"sqlite+aiosqlite:///{settings.data / DATABASE}")
@@ -129,6 +136,7 @@ async def opened(settings: Settings, *, chroma: bool = False, counts: Counts | N
     """
     async with database_of(settings) as database, AsyncExitStack() as stack:
         await migrate(database)
+        redactor = Redactor(await key_of(database, secrets.token_bytes))
         model, library = embedder(), Library(database)
         store, owner = None, ALONE
         if chroma:
@@ -149,9 +157,10 @@ async def opened(settings: Settings, *, chroma: bool = False, counts: Counts | N
             notices=notices,
             budget=_budget(settings, Spent(database), journal, notices, counts or Unwatched()),
             embedder=model,
-            sync=Sync(library, model, time.time, rules(settings)),
+            sync=Sync(library, model, time.time, rules(settings), redactor),
             index=Index(library, model, store),
             requests=Requests(database, time.time, new_id),
+            redactor=redactor,
         )
 
 

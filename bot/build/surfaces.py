@@ -20,7 +20,7 @@ STALE_S = 1_800.0
 
 def surfaces(house: House, writers: Writers, fault: Callable[[str], None]) -> Surfaces:
     """Return what the bot shows and looks up besides answering; `fault` counts what went wrong by its name."""
-    lookups = Lookups(house.index, house.journal, time.time, fault)
+    lookups = Lookups(house.index, house.journal, time.time, fault, house.redactor.redact)
     slack = house.settings.slack
     return Surfaces(
         threads=house.threads,
@@ -29,12 +29,13 @@ def surfaces(house: House, writers: Writers, fault: Callable[[str], None]) -> Su
         vitals=_Vitals(house, writers.answer).look,
         documents=house.index.counts,
         labels=lambda: house.index.labels,
-        route=Router(house.index, fault).route,
+        route=Router(house.index, fault, house.redactor.redact).route,
         may_hear=partial(may_hear, house.library),
         may_read=partial(may_read, house.library),
         owner=house.notices,
         rules=Rules(frozenset(slack.channels), slack.strict),
         summary=None if writers.summary.model is None else Summaries(writers.summary, house.budget),
+        redact=house.redactor.redact,
     )
 
 

@@ -2,20 +2,26 @@
 
 import asyncio
 import sys
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import select
+
+from bot.answer.budget import BREAK_S
 from bot.build.house import EXAMPLE, House, database_of, embedder, opened
 from bot.commands import screen
 from bot.errors import BotError
+from bot.journal.spent import Spent, day_of, spent_table
 from bot.migrations import migrate as migrated
 from bot.migrations import newest, revision
 from bot.owner import owner_of
 from bot.settings import Settings
-from bot.slack.check import all_fit, team_of
+from bot.slack.check import Door, all_fit, team_of
+from ingest.database import Database
 from ingest.errors import IngestError
 from ingest.index.embed import Embedder
 from ingest.index.serve import changes_waiting
@@ -32,6 +38,7 @@ async def status(settings: Settings) -> int:
             ("Chroma", await _chroma(house)),
             ("Questions", _counted(await house.journal.outcomes()) or "none yet"),
             ("Posts", _counted(await house.outbox.counts()) or "none yet"),
+            ("Spent", await _spent(house)),
             ("Answers by", settings.claude.model if settings.claude.configured else "quotes (no model is configured)"),
             ("Chat", "Slack" if settings.slack.configured else "the local workspace"),
         ]:
@@ -54,6 +61,31 @@ async def _sources(house: House) -> str:
 async def _chroma(house: House) -> str:
     waiting = await changes_waiting(house.library)
     return f"{waiting} changes wait for it" if waiting else "level with the database"
+
+
+async def _spent(house: House) -> str:
+    """Return today's sum against its limit, and why Claude is not asked now, as far as the ledger tells."""
+    claude, now = house.settings.claude, time.time()
+    usd = await Spent(house.database).usd_since(day_of(now))
+    told = [f"{usd:.2f} of {claude.daily_usd:g} USD today (UTC)"]
+    if usd >= claude.daily_usd and claude.configured:
+        told.append("used up: answers are quoted until 00:00 UTC")
+    if (refused := await _refused_at(house.database, now - BREAK_S)) is not None:
+        told.append(f"Claude refused a call at {_clock(refused)}: answers are quoted until {_clock(refused + BREAK_S)}")
+    return "; ".join(told)
+
+
+async def _refused_at(database: Database, since: float) -> float | None:
+    """Return when Claude last refused us for good since then, None where it did not, or has answered after it."""
+    calls = select(spent_table.c.at, spent_table.c.ended).where(spent_table.c.at >= since)
+    last = calls.where(spent_table.c.ended.in_(("denied", "whole"))).order_by(spent_table.c.at.desc()).limit(1)
+    async with database.read() as connection:
+        row = (await connection.execute(last)).first()
+    return row.at if row is not None and row.ended == "denied" else None
+
+
+def _clock(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime("%H:%M UTC")
 
 
 def _counted(counts: Mapping[Any, int]) -> str:
@@ -134,8 +166,9 @@ async def _folders(settings: Settings) -> str:
 async def _chat(settings: Settings) -> str:
     if not settings.slack.configured:
         return "the local workspace (set SLACK_BOT_TOKEN and SLACK_APP_TOKEN for Slack)"
-    token = settings.slack.bot_token
-    team = await team_of(token.get_secret_value() if token else "", settings.slack.api_url)
+    token, http = settings.slack.bot_token, settings.http
+    door = Door(http.listen, http.port, time.time) if settings.slack.app_token is None else None
+    team = await team_of(token.get_secret_value() if token else "", settings.slack.api_url, door)
     return f"Slack, workspace {team}"
 
 

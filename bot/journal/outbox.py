@@ -21,6 +21,7 @@ from sqlalchemy import (
     UniqueConstraint,
     delete,
     func,
+    insert,
     or_,
     select,
     update,
@@ -35,8 +36,11 @@ from ingest.types import Clock
 
 State = Literal["new", "sending", "sent", "unknown", "dead"]
 
-Kind = Literal["answer", "private", "post", "ephemeral"]
-"""`answer` and `private` (an answer that one person sees) are written by whoever answers; the others by the sender."""
+Kind = Literal["answer", "private", "post", "ephemeral", "late"]
+"""`answer` and `private` (an answer that one person sees) are written by whoever answers; the others by the sender.
+
+`late` is a message that was given up before the chat said whether it has it: what comes of it is to be removed.
+"""
 
 LEASE_S = 15.0
 """How long a row belongs to the replica that works on it, if that does not say that it lives: so long a replica's death
@@ -48,8 +52,8 @@ BEAT_S = 5.0
 TRIES = 5
 """How often an intent that nobody can tell about is begun at most, all but the first try marked as repeats."""
 
-SENDERS: tuple[Kind, ...] = ("post", "ephemeral")
-"""Kinds whose payload is complete, so that the sender posts them by itself."""
+SENDERS: tuple[Kind, ...] = ("post", "ephemeral", "late")
+"""Kinds that the sender brings to their end by itself: it posts what is complete, and removes what came late."""
 
 PART = ":"
 """Separates the key of an answer from the number of its second and later messages."""
@@ -173,6 +177,18 @@ class Outbox:
         """Commit an intent; return False when its key is there already."""
         async with self._database.write() as connection:
             return await put(self._database, connection, intent, self._clock())
+
+    async def begun(self, intent: Intent) -> None:
+        """Commit an intent that we are posting already."""
+        now = self._clock()
+        ours = {"state": "sending", "attempts": 1, "owner": self._owner, "lease_until": now + self._lease_s}
+        async with self._database.write() as connection:
+            await connection.execute(insert(outbox).values(_row(intent, now) | ours))
+
+    async def forget(self, key: str) -> None:
+        """Delete an intent of which nothing is left to do or to know."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(outbox).where(outbox.c.key == key))
 
     async def posting(self, key: str) -> Posting | None:
         """Return how an intent stands."""

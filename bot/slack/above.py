@@ -12,7 +12,7 @@ from bot.slack.markdown import clean, short
 from bot.slack.mentions import asks_catch_up, html_unescaped, question
 from bot.slack.people import People
 from bot.types import Said
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 
 log = structlog.get_logger(__name__)
 
@@ -42,7 +42,8 @@ class Above:
 class Reader:
     """Reads threads; `me` is our own user id."""
 
-    def __init__(self, calls: Calls, people: People, me: str) -> None:
+    def __init__(self, calls: Calls, people: People, me: str, redact: Redact = redact) -> None:
+        self._redact = redact
         self._calls = calls
         self._people = people
         self._me = me
@@ -57,12 +58,16 @@ class Reader:
         except (Away, Busy, Unsure) as error:
             log.info("slack.blind", channel=channel, why=type(error).__name__)
             return Above()
-        said = [await self.said(message) for message in messages[-MESSAGES:]]
-        kept = _newest([each for each in said if each.text])
-        return Above(tuple(kept), max(total - len(kept), 0))
+        looked_at = messages[-MESSAGES:]
+        said = [each for message in looked_at if (each := await self.said(message)).text]
+        kept = _newest(said)
+        return Above(tuple(kept), total - len(looked_at) + len(said) - len(kept))
 
     async def _before(self, channel: str, thread: str, ts: str) -> tuple[Sequence[Mapping[str, Any]], int]:
-        """Return the last messages before `ts`, oldest first, and how many there are in all."""
+        """Return the last messages before `ts`, oldest first, and how many there are in all.
+
+        Slack's count of a thread's replies also counts what came after `ts`: it is asked only where not all was read.
+        """
         total = 0
         older: list[Mapping[str, Any]] = []
         for window_s in WINDOWS_S:
@@ -72,7 +77,8 @@ class Reader:
             messages = answer.get("messages", [])
             root: Mapping[str, Any] = next((each for each in messages if each["ts"] == thread), {})
             found = [each for each in messages if since <= float(each["ts"]) < float(ts)]
-            total = max(total, len(found), int(root.get("reply_count", 0)))
+            whole = window_s is None and not answer.get("has_more")
+            total = max(total, len(found), 0 if whole else int(root.get("reply_count", 0)))
             older = found or older
             if not answer.get("has_more"):
                 break
@@ -88,13 +94,13 @@ class Reader:
         ours = message.get("user") == self._me
         author = "copilot" if ours else await self._author(message)
         text = await self._people.readable(written(message))
-        return Said(author, redact(clean(html_unescaped(text))).strip(), float(message["ts"]), ours)
+        return Said(author, self._redact(clean(html_unescaped(text))).strip(), float(message["ts"]), ours)
 
     async def _author(self, message: Mapping[str, Any]) -> str:
         if message.get("user") and not message.get("bot_id"):
             return await self._people.name(str(message["user"]))
         profile = message.get("bot_profile") or {}
-        return short(redact(clean(str(profile.get("name") or message.get("username") or "a bot"))), 80)
+        return short(self._redact(clean(str(profile.get("name") or message.get("username") or "a bot"))), 80)
 
 
 def written(message: Mapping[str, Any]) -> str:

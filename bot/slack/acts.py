@@ -27,6 +27,10 @@ log = structlog.get_logger(__name__)
 SHARED_PAGES = 4
 """Messages of one shared answer; what does not fit stays with the one who shared it."""
 
+NOTICE = "notice:"
+"""Begins the key of a direct message that says what did not arrive elsewhere: that intent's key follows, or, where an
+answer did not arrive, the question's id."""
+
 
 class Stored(Protocol):
     """An answer as the journal keeps it: whole."""

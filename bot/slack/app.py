@@ -21,7 +21,7 @@ from bot.journal.notices import TellOwner
 from bot.journal.outbox import Intent, Outbox, Posting, State
 from bot.slack import cards
 from bot.slack.above import Reader
-from bot.slack.acts import Acts, Journal, Threads
+from bot.slack.acts import NOTICE, Acts, Journal, Threads, answer_key
 from bot.slack.buttons import Wish
 from bot.slack.calls import CALL_S, LOCKED_OUT, Away, Busy, Unsure, WebCalls
 from bot.slack.catchup import CatchUp, Summary
@@ -42,6 +42,7 @@ from bot.slack.talk import Talks
 from bot.slack.transport import Transport
 from bot.slack.turns import Answers, Ask, Company, Counts, Ledger, Route, Turns
 from bot.types import Source
+from ingest.redact import Redact, redact
 from ingest.types import Audience, Clock
 
 log = structlog.get_logger(__name__)
@@ -79,6 +80,7 @@ class Surfaces:
     owner: TellOwner
     rules: Rules = field(default_factory=Rules)
     summary: Summary | None = None
+    redact: Redact = redact
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +241,7 @@ class SlackBot:
             settle_s=self._settle_s,
         )
         pen = Pen(self._sender, calls, outbox, Streaming(self._clock), self._crew, self._clock)
-        people = People(calls, self._clock)
+        people = People(calls, self._clock, surfaces.redact)
         self._readers = Readers(
             Insistent(self._sender, calls),
             team=self._me.team,
@@ -258,7 +260,7 @@ class SlackBot:
             fault=counts.fault,
             clock=self._clock,
         )
-        self._turns = self._turner(pen, people, Reader(calls, people, self._me.user))
+        self._turns = self._turner(pen, people, Reader(calls, people, self._me.user, surfaces.redact))
         self._keeper = Keeper(self._ledger.inbox, outbox, self._sender, self._crew, self._work, clock=self._clock)
 
     def _turner(self, pen: Pen, people: People, reader: Reader) -> Turns:
@@ -294,6 +296,7 @@ class SlackBot:
             home=self._me.url,
             summary=self._surfaces.summary,
             clock=self._clock,
+            redact=self._surfaces.redact,
         )
 
     def _listeners(self) -> Listeners:
@@ -309,6 +312,7 @@ class SlackBot:
             work=self._work,
             show=self._show,
             fault=self._counts.fault,
+            redact=self._surfaces.redact,
         )
 
     def _show(self, wish: Wish) -> None:
@@ -351,24 +355,38 @@ class SlackBot:
 
     async def _whisper(self, wish: Wish, words: str) -> None:
         said = {"text": words, "user": wish.user}
-        await self._ledger.outbox.add(
-            Intent(f"source:{wish.name}", "ephemeral", wish.channel, payload=said, repeat=False)
-        )
-        self._sender.wake(wish.channel)
+        await self._post(Intent(f"source:{wish.name}", "ephemeral", wish.channel, payload=said, repeat=False))
 
     async def _died(self, posting: Posting, refused: SlackRefused) -> None:
-        """Say in a direct message what Slack did not take elsewhere; where that is refused too, nobody heard of it."""
+        """Say elsewhere what Slack did not take; where that is refused too, nobody heard of it.
+
+        What was for one person's eyes in a channel is said in a direct message; why an answer did not arrive, where no
+        direct message does, for that person's eyes where they asked.
+        """
         intent = posting.intent
         if refused.code in LOCKED_OUT:
             await self._surfaces.owner.tell_owner(f"slack_{refused.code}", str(refused))
         elif intent.kind == "ephemeral":
             said = {"text": intent.payload["text"]}
-            person = str(intent.payload["user"])
-            await self._ledger.outbox.add(Intent(f"notice:{posting.key}", "post", person, payload=said))
-            self._sender.wake(person)
+            await self._post(Intent(f"{NOTICE}{posting.key}", "post", str(intent.payload["user"]), payload=said))
             return
-        if posting.key.startswith("notice:"):
+        elif (asked_in := await self._asked_in(posting)) is not None:
+            said = {"text": intent.payload["text"], "user": intent.channel}
+            await self._post(Intent(f"instead:{posting.key}", "ephemeral", asked_in, payload=said))
+            return
+        if posting.key.startswith(NOTICE):
             self._counts.silent_turn()
+
+    async def _asked_in(self, notice: Posting) -> str | None:
+        """Return the channel of the question whose asker a notice was for, None if it is no such notice."""
+        if not notice.key.startswith(NOTICE):
+            return None
+        answer = await self._ledger.outbox.posting(answer_key(notice.key.removeprefix(NOTICE)))
+        return None if answer is None else answer.intent.channel
+
+    async def _post(self, intent: Intent) -> None:
+        await self._ledger.outbox.add(intent)
+        self._sender.wake(intent.channel)
 
     async def _vitals(self) -> Sequence[Vital]:
         """Return how we are, the other rooms' vitals first."""

@@ -26,7 +26,7 @@ from bot.slack.readers import Readers
 from bot.slack.rules import Doorkeeper
 from bot.slack.talk import BACK_S, MOST_MESSAGES, Talk, Talks
 from bot.types import AnswerEvent, Done, Outcome, Question, Status, Text
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import Clock
 
 log = structlog.get_logger(__name__)
@@ -111,6 +111,7 @@ class CatchUp:
         home: str,
         summary: Summary | None,
         clock: Clock,
+        redact: Redact = redact,
     ) -> None:
         """`home` is the workspace's address; without one, Slack is asked for each link."""
         self._calls = calls
@@ -121,6 +122,7 @@ class CatchUp:
         self._home = home
         self._summary = summary
         self._clock = clock
+        self._redact = redact
 
     async def tell(self, question: Question) -> AsyncIterator[AnswerEvent | Below]:
         """Yield the title, the lines as blocks, one Done last. Nothing is written down: it is what others said."""
@@ -177,7 +179,7 @@ class CatchUp:
 
     async def _lines(self, question: Question, talk: Talk) -> Told:
         # In a thread: two thousand messages would hold up everybody else for longer than 100 ms.
-        messages = await asyncio.to_thread(_redacted, talk.messages)
+        messages = await asyncio.to_thread(_redacted, talk.messages, self._redact)
         if self._summary is not None and (chosen := await self._summary.lines(question, messages)) is not None:
             return Told(*chosen)
         return Told(await asyncio.to_thread(catch_up, messages))
@@ -238,7 +240,7 @@ def _inline(text: str) -> list[Block]:
     return [{"type": "text", "text": part, **styles[index % 2]} for index, part in enumerate(parts) if part]
 
 
-def _redacted(messages: Sequence[Message]) -> list[Message]:
+def _redacted(messages: Sequence[Message], redact: Redact) -> list[Message]:
     return [replace(message, text=redact(message.text)) for message in messages]
 
 

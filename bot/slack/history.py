@@ -34,14 +34,15 @@ class History:
         """Return the ts of the message that is this intent, None if Slack has none.
 
         A post is known by its metadata. A stream carries none before it is stopped: it is the first unmarked
-        message of ours in the thread, after the question, that no other intent has. Raises what `Calls` raises.
+        message of ours in the thread, after the question, that no other intent has; so is a late one. Raises what
+        `Calls` raises.
         """
         mine = [message async for message in self._pages(posting) if self._is_mine(message)]
         after = [message for message in mine if float(message["ts"]) > float(posting.intent.asked_ts or 0)]
         for message in after:
             if _key(message) == posting.key:
                 return str(message["ts"])
-        if posting.intent.kind != "answer":
+        if posting.intent.kind not in ("answer", "late"):
             return None
         return await self._unmarked(posting.intent.channel, after)
 

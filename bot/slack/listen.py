@@ -25,7 +25,7 @@ from bot.slack.quiet import quiet_logger, where
 from bot.slack.readers import Readers
 from bot.slack.rules import Rules
 from bot.slack.turns import promised
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 
 log = structlog.get_logger(__name__)
 
@@ -77,6 +77,7 @@ class Listeners:
         work: Callable[[Taken], None],
         show: Callable[[Wish], None],
         fault: Callable[[str], None],
+        redact: Redact = redact,
     ) -> None:
         self._me = me
         self._bot_token = bot_token
@@ -89,6 +90,7 @@ class Listeners:
         self._work = work
         self._show = show
         self._fault = fault
+        self._redact = redact
 
     def app(self, web: AsyncWebClient) -> AsyncApp:
         """Return the app with its listeners. The commit runs before bolt's own ack, since it is a global middleware."""
@@ -123,7 +125,7 @@ class Listeners:
         """Commit the event before anybody acknowledges it. A failed commit is no ack: then Slack sends it again."""
         if body.get("type") == "event_callback":
             self._readers.heard(body["event"])
-        arrival = _without_secrets(await self._arrival(body))
+        arrival = _without_secrets(await self._arrival(body), self._redact)
         if arrival is None and body.get("type") == "event_callback" and not _is_opening(body):
             return BoltResponse(status=200)
         if arrival is not None:
@@ -193,7 +195,7 @@ class Listeners:
         log.error("slack.listener_broke", error=type(error).__name__, at=where(error))
 
 
-def _without_secrets(arrival: Arrival | None) -> Arrival | None:
+def _without_secrets(arrival: Arrival | None, redact: Redact) -> Arrival | None:
     """Return what was asked as it may be written down: without secrets and unseen characters, which hide secrets."""
     if arrival is None:
         return None

@@ -107,7 +107,7 @@ def _kind(text: str, *, direct: bool) -> str:
 
 
 def _afterthought(body: Mapping[str, Any], me: str) -> Arrival | None:
-    """Return an edit or a deletion of a person's message.
+    """Return an edit or a deletion of a person's message, or the question that it became by an edit.
 
     A deleted message with replies is "changed" into a tombstone, so that its thread still hangs on something; a
     preview of a link changes a message as well, but not its text.
@@ -122,6 +122,8 @@ def _afterthought(body: Mapping[str, Any], me: str) -> Arrival | None:
     gone = event["subtype"] == "message_deleted" or after.get("subtype") == "tombstone"
     if not gone and not _is_edit(before, after):
         return None
+    if not gone and _is_first_mention(event, me) and _by_a_person(after, me):
+        return _asked({**body, "event": {**after, "channel": event["channel"]}}, me)
     done = Event(
         kind="deleted" if gone else "edited",
         user=author or str(after.get("user") or ""),
@@ -139,6 +141,12 @@ def _is_edit(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     edited = (after.get("edited") or {}).get("ts")
     soon = edited is not None and float(edited) - float(after["ts"]) <= EDIT_S
     return soon and bool(after.get("text")) and before.get("text") != after["text"]
+
+
+def _is_first_mention(event: Mapping[str, Any], me: str) -> bool:
+    """Whether an edit in a channel brings us into a message that had not asked us: then it asks now."""
+    texts = [str((event.get(name) or {}).get("text") or "") for name in ("previous_message", "message")]
+    return not _is_direct(event) and [f"<@{me}" in text for text in texts] == [False, True]
 
 
 def _is_direct(event: Mapping[str, Any]) -> bool:

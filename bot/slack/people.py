@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 from bot.errors import SlackRefused
 from bot.slack.calls import Away, Busy, Calls, Unsure
 from bot.slack.markdown import clean, short
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import Clock
 
 T = TypeVar("T")
@@ -56,8 +56,9 @@ class Remembered(Generic[T]):
 class People:
     """Names of people and channels."""
 
-    def __init__(self, calls: Calls, clock: Clock) -> None:
+    def __init__(self, calls: Calls, clock: Clock, redact: Redact = redact) -> None:
         self._calls = calls
+        self._redact = redact
         self._people: Remembered[str] = Remembered(clock)
         self._channels: Remembered[str] = Remembered(clock)
 
@@ -95,17 +96,16 @@ class People:
             return SOMEBODY, DOUBT_S
         profile = found.get("profile", {})
         shown = profile.get("display_name") or found.get("real_name") or found.get("name") or SOMEBODY
-        return _plain(str(shown)), REMEMBER_S
+        return self._plain(str(shown)), REMEMBER_S
 
     async def _ask_channel(self, channel: str) -> tuple[str, float]:
         try:
             found: Mapping[str, Any] = (await self._calls.call("conversations.info", channel=channel))["channel"]
         except (SlackRefused, Away, Busy, Unsure):
             return "a channel", DOUBT_S
-        return (f"#{_plain(str(found['name']))}" if found.get("name") else "a direct message"), REMEMBER_S
+        return (f"#{self._plain(str(found['name']))}" if found.get("name") else "a direct message"), REMEMBER_S
 
-
-def _plain(name: str) -> str:
-    """Return a name that people gave themselves as one short line without secrets and Slack's signs."""
-    known = redact(clean(html.unescape(name)))
-    return short(re.sub(r"[<>|`*_~\s]+", " ", known).strip() or SOMEBODY, NAME)
+    def _plain(self, name: str) -> str:
+        """Return a name that people gave themselves as one short line without secrets and Slack's signs."""
+        known = self._redact(clean(html.unescape(name)))
+        return short(re.sub(r"[<>|`*_~\s]+", " ", known).strip() or SOMEBODY, NAME)

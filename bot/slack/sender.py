@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from random import Random
 from typing import Any
 from weakref import WeakValueDictionary
@@ -147,6 +147,23 @@ class Sender:
             posting = await self._known(key)
         return posting.ts
 
+    async def retract(self, key: str) -> None:
+        """Remove the message of an intent, if Slack has it, and forget the intent."""
+        with suppress(Lost):  # forgotten meanwhile
+            ts, posting = await self.found(key), await self._known(key)
+            if ts is not None:
+                await self.end_stream(posting.intent.channel, ts)
+                with suppress(SlackRefused):  # it is gone already
+                    await self.insist("chat.delete", channel=posting.intent.channel, ts=ts)
+            await self._outbox.forget(key)
+
+    async def end_stream(self, channel: str, ts: str | None) -> None:
+        """End a stream if it still streams: Slack refuses to update or delete it before."""
+        try:
+            await self.insist("chat.stopStream", channel=channel, ts=ts)
+        except SlackRefused as refused:
+            log.debug("slack.not_streaming", ts=ts, code=refused.code)
+
     async def insist(self, method: str, **arguments: object) -> Mapping[str, Any]:
         """Make a call that may safely be made twice, until Slack answers it. Raises SlackRefused."""
         attempt = 0
@@ -203,7 +220,9 @@ class Sender:
         if posting.intent.kind in ("ephemeral", "private"):
             await self._outbox.unknown(posting.key, "cannot be looked up")
             return
-        await self._sleep(max(0.0, posting.changed_at + self._settle_s - self._clock()))
+        late = posting.intent.kind == "late"  # it may have come just now
+        began_at = self._clock() if late else posting.changed_at
+        await self._sleep(max(0.0, began_at + self._settle_s - self._clock()))
         async with self._thread(posting):
             try:
                 ts = await self._find(posting)
@@ -242,7 +261,9 @@ class Sender:
         while channel in self._woken:
             self._woken.discard(channel)
             while self._left.get(channel):
-                await self._post(await self._known(self._left[channel].popleft()))
+                left = await self._outbox.posting(self._left[channel].popleft())
+                if left is not None:
+                    await self._post(left)
             self._left.pop(channel, None)
             while (at := await self._outbox.due_at(channel)) is not None:
                 await self._sleep(max(0.0, at - self._clock()))
@@ -251,7 +272,10 @@ class Sender:
                     await self._post(due)
 
     async def _post(self, posting: Posting) -> None:
-        """Bring one complete intent to its end: sent, dead or unknown."""
+        """Bring one intent of the sender's own to its end: sent, dead, unknown, or removed."""
+        if posting.intent.kind == "late":
+            await self.retract(posting.key)
+            return
         try:
             await self.place(posting.key, self._show)
         except SlackRefused as refused:

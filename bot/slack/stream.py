@@ -6,7 +6,6 @@ outbox, `sending` from before its first call until Slack has it whole, so every 
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +62,11 @@ class Place:
     asked_ts: str
     user: str
     team: str | None
+
+    def late(self, posting: Posting) -> Intent:
+        """Return the intent to remove what comes of this try to begin a message, which is given up."""
+        key = f"late:{posting.key}:{posting.attempts}"
+        return Intent(key, "late", self.channel, self.thread, self.asked_ts, repeat=False)
 
     def part(self, index: int) -> Intent:
         """Return the intent of the answer's message number `index`, from 0."""
@@ -151,7 +155,7 @@ class Message:
         if self._begun == self.ts:
             return not self._streams
         self._streams = False
-        await self._end_stream(self.ts)
+        await self._pen.sender.end_stream(self._place.channel, self.ts)
         posting = await self._pen.outbox.posting(self._key)
         self._repeated = posting is not None and posting.repeated
         return False
@@ -162,7 +166,7 @@ class Message:
         if self._pen.streaming.allowed and not self._tried_stream:
             self._tried_stream = True
             try:
-                self._begun = await self._start_stream()
+                self._begun = await self._start_stream(posting)
             except (Busy, SlackRefused) as error:
                 self._pen.streaming.failed(error)
                 log.info("slack.no_stream", key=self._key, why=getattr(error, "code", "ratelimited"))
@@ -184,7 +188,7 @@ class Message:
             answer = await self._pen.calls.call("chat.postMessage", **where, **QUIET, text=plain)
         return str(answer["ts"])
 
-    async def _start_stream(self) -> str:
+    async def _start_stream(self, posting: Posting) -> str:
         """Start a stream with the text so far. One that takes too long is not waited for, and undone if it comes."""
         text, place = self._text, self._place
         start = asyncio.create_task(
@@ -199,24 +203,29 @@ class Message:
         )
         await asyncio.wait([start], timeout=START_S)
         if not start.done():
-            self._pen.crew.start(self._undo(start), name=f"late {self._key}")
+            late = place.late(posting)
+            await self._pen.outbox.begun(late)  # so that the next life knows of it, should this one end before it comes
+            self._pen.crew.start(self._undo(start, late.key), name=late.key)
             raise Unsure("chat.startStream took too long")
         answer = await start
         self._shown = text
         return str(answer["ts"])
 
-    async def _undo(self, start: "asyncio.Task[Mapping[str, Any]]") -> None:
+    async def _undo(self, start: "asyncio.Task[Mapping[str, Any]]", late: str) -> None:
         """Remove the stream of a late start, unless it was found meanwhile and became this message."""
+        ts: str | None = None
         try:
             ts = (await start)["ts"]
-        except (SlackRefused, Busy, Away, Unsure):
+        except Unsure:
+            log.info("slack.late_unsure", key=late)  # it is looked for
+        except (SlackRefused, Busy, Away):
+            await self._pen.outbox.forget(late)
             return
         await self._placed.wait()
-        if ts == self.ts:
-            return
-        await self._end_stream(ts)
-        with suppress(SlackRefused):
-            await self._pen.sender.insist("chat.delete", channel=self._place.channel, ts=ts)
+        if ts is None or await self._pen.outbox.located(late, ts):
+            await self._pen.sender.retract(late)
+        else:
+            await self._pen.outbox.forget(late)
 
     async def _append(self) -> None:
         more = self._text[len(self._shown) :]
@@ -252,14 +261,7 @@ class Message:
         log.info("slack.stream_broke", key=self._key, why=code)
         self._streams = False
         self.stopped = code in STOPPED_CODES
-        await self._end_stream(self.ts)
-
-    async def _end_stream(self, ts: str | None) -> None:
-        """End the stream if there is one: Slack refuses to update or delete a message that still streams."""
-        try:
-            await self._pen.sender.insist("chat.stopStream", channel=self._place.channel, ts=ts)
-        except SlackRefused as refused:
-            log.debug("slack.not_streaming", key=self._key, code=refused.code)
+        await self._pen.sender.end_stream(self._place.channel, self.ts)
 
     async def _update(self, blocks: Sequence[Block]) -> None:
         """Write the whole message again; in plain text if Slack refuses it otherwise."""
@@ -269,7 +271,7 @@ class Message:
             await self._pen.sender.insist("chat.update", **where, **content)
         except SlackRefused as refused:
             if refused.code == STILL_STREAMS:  # the end of the stream was refused, and may not be now
-                await self._end_stream(self.ts)
+                await self._pen.sender.end_stream(self._place.channel, self.ts)
             elif refused.code in TOO_MUCH:
                 content = {"text": fallback(self._whole, PLAIN_TEXT), "blocks": []}
             else:
@@ -382,8 +384,7 @@ class Thread:
                 await self._pen.outbox.dead(part.key, "superseded")
                 continue
             where = {"channel": self._place.channel, "ts": ts}
-            with suppress(SlackRefused):  # unless the earlier try died while it streamed
-                await self._pen.sender.insist("chat.stopStream", **where)
+            await self._pen.sender.end_stream(**where)  # the earlier try may have died while it streamed
             await self._pen.sender.insist("chat.update", **where, metadata=marked(part.key), **told(REPLACED))
             await self._pen.outbox.sent(part.key)
 

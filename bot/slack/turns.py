@@ -18,7 +18,7 @@ from bot.journal.notices import TellOwner
 from bot.journal.outbox import Intent, Outbox
 from bot.slack import cards
 from bot.slack.above import Reader
-from bot.slack.acts import Acts, Journal, Stored, Threads, answer_key
+from bot.slack.acts import NOTICE, Acts, Journal, Stored, Threads, answer_key
 from bot.slack.calls import LOCKED_OUT
 from bot.slack.cards import Block
 from bot.slack.catchup import Below, about, aloud
@@ -423,7 +423,7 @@ class Turns:
         if refused.code in LOCKED_OUT:
             await self._company.owner.tell_owner(f"slack_{refused.code}", str(refused))
         said = {"text": f"<#{escaped(event.channel)}>: {escaped(str(refused))}"}
-        await self._post(Intent(f"notice:{taken.id}", "post", event.user, payload=said))
+        await self._post(Intent(f"{NOTICE}{taken.id}", "post", event.user, payload=said))
         for part in await self._ledger.outbox.parts(answer_key(taken.id)):
             await self._ledger.outbox.dead(part.key, refused.code)
         return "undeliverable"

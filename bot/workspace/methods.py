@@ -35,6 +35,8 @@ def methods(
     return {
         "auth.test": small.auth,
         "users.info": small.user,
+        "users.list": small.people,
+        "usergroups.users.list": small.group,
         "chat.postMessage": chat.post,
         "chat.postEphemeral": chat.post_ephemeral,
         "chat.update": chat.update,

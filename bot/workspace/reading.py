@@ -5,7 +5,7 @@ from collections.abc import Callable
 from bot import limits
 from bot.workspace.arguments import Arguments
 from bot.workspace.errors import Refused
-from bot.workspace.seed import Channel
+from bot.workspace.seed import Channel, User
 from bot.workspace.state import Payload, State, is_reply
 
 PAGE = 100
@@ -54,7 +54,7 @@ class Conversations:
 
 
 class Small:
-    """`auth.test`, `users.info`, `reactions.*` and `assistant.threads.*`."""
+    """`auth.test`, `users.*`, `usergroups.users.list`, `reactions.*` and `assistant.threads.*`."""
 
     def __init__(self, state: State, url: Callable[[], str]) -> None:
         self._state = state
@@ -71,21 +71,37 @@ class Small:
         user = self._state.users.get(args.text("user"))
         if user is None:
             raise Refused("user_not_found")
-        profile = {"real_name": user.real_name, "display_name": user.name}
+        return {"user": self._person(user)}
+
+    def people(self, args: Arguments) -> Payload:
+        """`users.list`: everybody, a page at a time."""
+        start = args.number("cursor", 0) if args.has("cursor") else 0
+        end = start + min(args.number("limit", PAGE), PAGE_MOST)
+        users = list(self._state.users.values())
+        cursor = str(end) if end < len(users) else ""
+        return {"members": [*map(self._person, users[start:end])], "response_metadata": {"next_cursor": cursor}}
+
+    def group(self, args: Arguments) -> Payload:
+        """`usergroups.users.list`."""
+        groups = {group.id: group.users for group in self._state.seed.groups}
+        if args.text("usergroup") not in groups:
+            raise Refused("no_such_subteam")
+        return {"users": list(groups[args.text("usergroup")])}
+
+    def _person(self, user: User) -> Payload:
+        """Return a user object: https://docs.slack.dev/reference/objects/user-object."""
         return {
-            "user": {
-                "id": user.id,
-                "team_id": user.team_id or self._state.seed.team_id,
-                "is_restricted": user.is_guest,
-                "is_ultra_restricted": False,
-                "name": user.name,
-                "real_name": user.real_name,
-                "deleted": False,
-                "tz": user.tz,
-                "tz_offset": user.tz_offset_s,
-                "is_bot": user.is_bot,
-                "profile": profile,
-            }
+            "id": user.id,
+            "team_id": user.team_id or self._state.seed.team_id,
+            "is_restricted": user.is_guest,
+            "is_ultra_restricted": False,
+            "name": user.name,
+            "real_name": user.real_name,
+            "deleted": False,
+            "tz": user.tz,
+            "tz_offset": user.tz_offset_s,
+            "is_bot": user.is_bot,
+            "profile": {"real_name": user.real_name, "display_name": user.name},
         }
 
     def permalink(self, args: Arguments) -> Payload:

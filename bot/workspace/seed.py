@@ -29,6 +29,14 @@ class Channel:
 
 
 @dataclass(frozen=True, slots=True)
+class Group:
+    """A user group and the ids of its people."""
+
+    id: str
+    users: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Shortcut:
     """An entry of the app in the menu of every message."""
 
@@ -61,6 +69,7 @@ class Seed:
     shortcuts: tuple[Shortcut, ...] = ()
     commands: tuple[Command, ...] = ()
     scopes: tuple[str, ...] = ()
+    groups: tuple[Group, ...] = ()
 
     @property
     def users(self) -> dict[str, User]:

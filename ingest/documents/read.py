@@ -8,7 +8,7 @@ from typing import cast
 from ingest.documents.audience import NO_RULES, NotUnderstood, Rules
 from ingest.documents.front import Front, front_of
 from ingest.documents.source import Original
-from ingest.redact import redact
+from ingest.redact import Redact, redact
 from ingest.types import Document, Kind
 
 _HEADING_1 = re.compile(r"^#\s+(.+?)\s*#*\s*$", re.MULTILINE)
@@ -27,7 +27,7 @@ class Read:
     left_out: str | None
 
 
-def read(root: str, original: Original, rules: Rules = NO_RULES) -> Read:
+def read(root: str, original: Original, rules: Rules = NO_RULES, redact: Redact = redact) -> Read:
     """Return the document that `original` is, without its secrets; `rules` say who may read what."""
     front = front_of(original.text)
     path = f"{root}/{original.relative}"

@@ -17,7 +17,7 @@ from ingest.documents.source import Original, Skipped, Source
 from ingest.documents.store import Library, Stored, Vector
 from ingest.errors import MassDeletion
 from ingest.index.embed import Embedder
-from ingest.redact import REDACTION_VERSION
+from ingest.redact import REDACTION_VERSION, Redactor, unnumbered
 from ingest.types import Clock
 
 Progress = Callable[[int, int, str], None]
@@ -74,11 +74,20 @@ class _Fresh(NamedTuple):
 class Sync:
     """Brings sources and database level. Blocking work runs in threads."""
 
-    def __init__(self, library: Library, embedder: Embedder, clock: Clock, rules: Rules = NO_RULES) -> None:
+    def __init__(
+        self,
+        library: Library,
+        embedder: Embedder,
+        clock: Clock,
+        rules: Rules = NO_RULES,
+        redactor: Redactor | None = None,
+    ) -> None:
+        """Without a `redactor`, placeholders are made under the key that is public."""
         self._library = library
         self._embedder = embedder
         self._clock = clock
         self._rules = rules
+        self._redactor = redactor or Redactor()
 
     async def source(self, source: Source, progress: Progress, report: Report, *, sure: bool = False) -> None:
         """Level one source; `sure` allows many documents to vanish. Adds to `report`.
@@ -120,7 +129,7 @@ class Sync:
                 notes.append(Note(path, original.reason))
             elif fingerprints.get(path) == (fingerprint := self._fingerprint(path, original)):
                 level.add(path)
-            elif (document := read(source.name, original, self._rules)).left_out:
+            elif (document := read(source.name, original, self._rules, self._redactor.redact)).left_out:
                 closed.add(path)
                 notes += [Note(path, words) for words in (document.left_out, *document.problems)]
             else:
@@ -128,7 +137,8 @@ class Sync:
         return _Found(fresh, frozenset(level), frozenset(closed), tuple(notes))
 
     def _fingerprint(self, path: str, original: Original) -> str:
-        versions = f"{REDACTION_VERSION} {CHUNK_VERSION} {self._embedder.model}"
+        redaction = f"{REDACTION_VERSION} {self._redactor.known_as}"
+        versions = f"{redaction} {CHUNK_VERSION} {self._embedder.model}"
         return _hash(f"{versions} {self._rules.fingerprint(path)}\n{original.text}")
 
     async def _write(self, fresh: dict[str, _Fresh], name: str, progress: Progress, report: Report) -> None:
@@ -153,11 +163,16 @@ class Sync:
 
     def _stored(self, each: _Fresh, texts: dict[str, str]) -> Stored:
         document = each.read.document
-        chunks = chunks_of(document, self._embedder.count, self._embedder.window)
-        read_by_model = [embedded_text(document.title, chunk.heading, chunk.text) for chunk in chunks]
-        hashes = [self._named(text) for text in (card_of(document), *read_by_model)]
-        texts.update(zip(hashes, (card_of(document), *read_by_model), strict=True))
+        chunks = chunks_of(document, self._count, self._embedder.window)
+        embedded = [embedded_text(document.title, chunk.heading, chunk.text) for chunk in chunks]
+        read_by_model = [unnumbered(text) for text in (card_of(document), *embedded)]
+        hashes = [self._named(text) for text in read_by_model]
+        texts.update(zip(hashes, read_by_model, strict=True))
         return Stored(document, each.fingerprint, each.read.problems, hashes[0], tuple(chunks), tuple(hashes[1:]))
+
+    def _count(self, text: str) -> int:
+        """Return the tokens of a text as the embedder reads it: the same under every key."""
+        return self._embedder.count(unnumbered(text))
 
     async def _missing(self, texts: dict[str, str]) -> dict[str, str]:
         have = await self._library.have_vectors(texts)

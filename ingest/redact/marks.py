@@ -5,6 +5,7 @@ on another line, and whoever has no key cannot try words against it. With the ke
 """
 
 import hmac
+import re
 
 from ingest.redact.scan import scanner
 
@@ -13,10 +14,18 @@ _DIGITS = 4
 _PLACEHOLDER = r"\[secret:[a-z0-9\-]{1,40}(?:#[0-9a-f]{4})?\]|\[line withheld: it could not be checked for secrets\]"
 
 
+_NUMBERED = re.compile(r"(\[secret:[a-z0-9\-]{1,40})#[0-9a-f]{4}\]")
+
+
 def placeholder(kind: str, secret: bytes, key: bytes) -> bytes:
     """Return what stands in the place of `secret`."""
     known_by = hmac.digest(key, secret, "sha256").hex()[:_DIGITS]
     return f"[secret:{kind}#{known_by}]".encode()
+
+
+def unnumbered(text: str) -> str:
+    """Return the text with placeholders that say only what kind of secret stood there: these are alike everywhere."""
+    return _NUMBERED.sub(r"\1]", text)
 
 
 def blanked(text: bytes) -> bytes:

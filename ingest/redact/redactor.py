@@ -1,6 +1,7 @@
 """Text in, text without secrets out, line by line; a line that cannot be checked is withheld."""
 
-from collections.abc import Iterable, Iterator
+import hmac
+from collections.abc import Callable, Iterable, Iterator
 
 from ingest.redact.engine import cleaned
 from ingest.redact.keys import Held, opened
@@ -13,6 +14,10 @@ PURE_KEY = b"incident-copilot: placeholders without a key of the house"
 but 1 of 65,536 cases. Good for tests, and where placeholders need only be stable."""
 
 
+Redact = Callable[[str], str]
+"""Text in, the same text without its secrets out."""
+
+
 class Redactor:
     """Hides secrets behind placeholders; the same secret gets the same one under the same key.
 
@@ -22,6 +27,11 @@ class Redactor:
 
     def __init__(self, key: bytes = PURE_KEY) -> None:
         self._key = key
+
+    @property
+    def known_as(self) -> str:
+        """What texts redacted under this key are known by: another key would have given other placeholders."""
+        return hmac.digest(self._key, b"known as", "sha256").hex()[:16]
 
     def redact(self, text: str) -> str:
         """Return `text` with every known secret replaced; the number of lines stays the same."""

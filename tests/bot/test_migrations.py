@@ -18,6 +18,7 @@ from bot import migrations
 from bot.errors import BotError
 from bot.migrations import migrate, newest, revision
 from ingest.database import Database, metadata
+from tests.fakes.postgres import emptied
 
 MIGRATE = """
 import asyncio, sys
@@ -52,6 +53,17 @@ async def test_the_history_ends_at_the_tables_that_the_rooms_declare(fresh: Data
     assert await migrate(fresh)
     async with fresh.read() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_the_history_ends_there_on_postgres_too(postgres_url: str) -> None:
+    """What SQLite takes for a default, Postgres may refuse: then no bot of several replicas would ever start."""
+    database = Database.open(await emptied(postgres_url))
+    try:
+        assert await migrate(database)
+        async with database.read() as connection:
+            assert await connection.run_sync(differences) == []
+    finally:
+        await database.close()
 
 
 async def test_a_level_database_is_left_alone(fresh: Database) -> None:
@@ -115,3 +127,17 @@ async def test_a_migrated_database_keeps_its_rows(fresh: Database) -> None:
     await migrate(fresh)
     async with fresh.read() as connection:
         assert await connection.scalar(text("SELECT revision FROM knowledge")) == 7
+
+
+async def test_a_database_from_before_the_key_gets_its_table_and_keeps_its_rows(fresh: Database) -> None:
+    """0002 adds what placeholders are keyed by; nothing else moves."""
+    await migrate(fresh)
+    async with fresh.write() as connection:
+        await connection.execute(text("DROP TABLE keys"))
+        await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
+        await connection.execute(text("INSERT INTO knowledge VALUES (1, 7)"))
+    assert await migrate(fresh)
+    async with fresh.read() as connection:
+        assert await connection.scalar(text("SELECT count(*) FROM keys")) == 0
+        assert await connection.scalar(text("SELECT revision FROM knowledge")) == 7
+        assert await connection.run_sync(differences) == []

@@ -463,7 +463,10 @@ Answer = Callable[[Journal], Any]
 
 
 class World:
-    """Slack, the bot's disk, and the lives of the bot. Also Slack's way to the bot: `emit` and `ask`."""
+    """Slack, the bot's disk, and the lives of the bot. Also Slack's way to the bot: `emit` and `ask`.
+
+    `places` counts the places to die that were passed, `rested` those before all work was done.
+    """
 
     def __init__(
         self,
@@ -480,6 +483,7 @@ class World:
         self.faults = faults
         self.counts = counts
         self.places = 0
+        self.rested = 0
         self.deaths = 0
         self._answers = answers
         self._path = folder / "bot.sqlite"

@@ -29,6 +29,7 @@ from ingest.index.chroma import Chroma
 from ingest.index.roots import Request, sync_all
 from ingest.index.serve import Index
 from ingest.index.sync import Sync
+from ingest.redact import Redactor
 from tests.bot.slack.room import Room
 from tests.fakes.claude import FakeClaude, Obedient
 from tests.fakes.embed import HashEmbedder
@@ -37,6 +38,7 @@ from tests.fakes.slack import ALICE, BOB, INCIDENTS, TOWN, Payload, text_of
 CANARY = "zebra-canary-51"
 """What only members of a channel that nobody here is in may read."""
 
+KEY = b"the key of this house, 32 bytes."
 QUIET_S = 30.0
 FENCED = re.compile(r"^([ \t>]*)(`{3,}|~{3,}).*?^[ \t>]*\2[ \t]*$", re.MULTILINE | re.DOTALL)
 SPAN = re.compile(r"(?<![\\`])(`+)(?!`).+?(?<!`)\1(?!`)")
@@ -64,6 +66,7 @@ class Border(Room):
         self.index = Index(self.library, self.embedder, self.chroma)
         self.claude = FakeClaude(Obedient())
         self.quotes = quotes
+        self.redactor = Redactor(KEY)
         self._open = AsyncExitStack()
         self._ts = itertools.count(1)
 
@@ -82,6 +85,7 @@ class Border(Room):
             clock=self.time,
             max_tokens=500,
             fault=self.tally.fault,
+            redact=self.redactor.redact,
         )
         return self
 
@@ -93,7 +97,8 @@ class Border(Room):
 
     def surfaces(self) -> Surfaces:
         """Return the real lookups and the real rules about who may read what."""
-        lookups = Lookups(self.index, self.journal, self.time, self.tally.fault)
+        redact = self.redactor.redact
+        lookups = Lookups(self.index, self.journal, self.time, self.tally.fault, redact)
         return Surfaces(
             threads=self.threads,
             similar=lookups.similar,
@@ -101,11 +106,12 @@ class Border(Room):
             vitals=self._vitals,
             documents=self.index.counts,
             labels=lambda: self.index.labels,
-            route=Router(self.index, self.tally.fault).route,
+            route=Router(self.index, self.tally.fault, redact).route,
             may_hear=partial(may_hear, self.library),
             may_read=partial(may_read, self.library),
             owner=Notices(self.outbox, self.owner, self.time),
             rules=self.rules,
+            redact=redact,
         )
 
     def write(self, path: str, text: str) -> None:
@@ -116,7 +122,7 @@ class Border(Room):
 
     async def sync(self) -> None:
         """Index what was written."""
-        sync = Sync(self.library, self.embedder, self.time)
+        sync = Sync(self.library, self.embedder, self.time, redactor=self.redactor)
         await sync_all(self.library, sync, Request(given=(self.docs,), sure=True), lambda _d, _t, _w: None)
         await self.index.refresh()
         if self.chroma is not None:

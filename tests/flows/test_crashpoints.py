@@ -25,20 +25,25 @@ pytestmark = pytest.mark.filterwarnings(
 
 @dataclass(frozen=True)
 class Way:
-    """One way from a question to its answer. `reads` and `streams` say what this Slack lets us do."""
+    """One way from a question to its answer. `reads` and `streams` say what this Slack lets us do.
+
+    `late_s` is how long it takes to start the first stream, when that is longer than we wait for it.
+    """
 
     name: str
     asked: tuple[Asked, ...]
     streams: bool = True
     reads: bool = True
     lag_s: float = 0.0
+    late_s: float | None = None
 
     def plan(self, *deaths: int) -> Plan:
         """Return this way with deaths on it."""
         always = {} if self.reads else {"conversations.replies": Trouble(error="missing_scope")}
         if not self.streams:
             always["chat.startStream"] = Trouble(error="unknown_method")
-        faults = Faults(deaths=set(deaths), always=always, lag_s=self.lag_s)
+        troubles = {} if self.late_s is None else {("chat.startStream", 0): Trouble(slow_s=self.late_s)}
+        faults = Faults(troubles, deaths=set(deaths), always=always, lag_s=self.lag_s)
         return Plan(1, list(self.asked), faults, self.streams, not self.reads)
 
 
@@ -53,6 +58,7 @@ SHORT, LONG, OTHER = "Q1x8", "Q1x20", "Q1x25"
 WAYS = (
     Way("mention", (asked("mention", SHORT),)),
     Way("mention, history lags", (asked("mention", SHORT),), lag_s=4.0),
+    Way("late stream, history lags", (asked("mention", SHORT),), lag_s=4.0, late_s=6.0),
     Way("long answer", (asked("mention", LONG),)),
     Way("direct message, no streams", (asked("dm", LONG, DM),), streams=False),
     Way("command", (asked("slash", LONG, PAYMENTS, BOB),)),
@@ -65,7 +71,7 @@ def places(way: Way, folder: Path) -> int:
     """Return how many places there are to die at, from a run without a death."""
     folder.mkdir()
     world, _ = run(played(way.plan(), folder))
-    return world.places
+    return world.rested
 
 
 def lost_at(way: Way, place: int, folder: Path) -> list[str]:

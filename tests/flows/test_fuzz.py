@@ -10,6 +10,7 @@ import re
 import shutil
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -32,6 +33,10 @@ BATCH = 50
 
 QUIET_S = 2 * 3_600.0
 """The longest that a plan may take to come to rest: past every Retry-After and every lease."""
+
+LATE_S, UNDONE_S = 30.0, 200.0
+"""How long a call may still be on its way when all rows have come to their end, longer than any Trouble's; and how long
+a stream that is to be undone may then wait for Slack."""
 
 POSTS = ("chat.startStream", "chat.postMessage")
 WRITES = (*POSTS, "chat.appendStream", "chat.stopStream", "chat.update", "respond", "chat.postEphemeral")
@@ -198,7 +203,12 @@ async def played(plan: Plan, folder: Path) -> tuple[World, Tally]:
                 await asyncio.sleep(5.0)
                 if living.done():
                     living.result()
-        await asyncio.sleep(200.0)  # what is undone may wait for Slack longer than any row
+        world.rested = world.places
+        await asyncio.sleep(LATE_S)
+        with suppress(TimeoutError):  # then it shows among the mistakes
+            async with asyncio.timeout(UNDONE_S):
+                while any(map(is_streaming, shown(world))):  # noqa: ASYNC110 - Slack tells nobody when a stream ends
+                    await asyncio.sleep(5.0)
     finally:
         await world.end()
     return world, tally
@@ -281,13 +291,18 @@ def shown(world: World) -> list[dict[str, Any]]:
     ]
 
 
+def is_streaming(message: dict[str, Any]) -> bool:
+    """Whether a message still grows."""
+    return message.get("streaming_state") == "in_progress"
+
+
 def wrong_message(message: dict[str, Any], plan: Plan) -> Iterator[str]:
     """Yield what is wrong with one message: a fence that does not close, a stream that never ends."""
     texts = [block["text"] for block in message.get("blocks", []) if block["type"] == "markdown"] or [message["text"]]
     for text in texts:
         if sum(line.strip().startswith("```") for line in text.split("\n")) % 2:
             yield f"a code fence is open: {text[-60:]!r}"
-    if message.get("streaming_state") == "in_progress" and not plan.blind:
+    if is_streaming(message) and not plan.blind:
         # Where no history may be read, a stream whose beginning nobody heard of cannot be found again.
         yield f"a stream never ended: {text_of(message)[:60]!r}"
 

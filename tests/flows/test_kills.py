@@ -25,7 +25,7 @@ from bot.workspace import Channel
 from bot.workspace.rate import Paced
 from ingest.database import Database
 from tests.fakes.claude import Echo, FakeClaude
-from tests.fakes.slack import ALICE, BOB, COPILOT, TOWN, FakeSlack, Fault, text_of
+from tests.fakes.slack import ALICE, BOB, COPILOT, INCIDENTS, TOWN, FakeSlack, Fault, text_of
 from tests.flows.program import Program, copilot, database_in
 
 pytestmark = pytest.mark.slow
@@ -35,6 +35,9 @@ KILLS = 40
 MENTIONS = 240
 QUIET_S = 120.0
 """Longest wait for the last answers, after the last kill."""
+
+BACK_S = 5.0
+"""How soon after its start the bot works on what was left."""
 
 CHANNELS = tuple(Channel(f"C0ROOM{number}", f"room-{number}", frozenset({ALICE, BOB, COPILOT})) for number in range(8))
 """More than one: Slack takes one post a second and channel, which would be all that this test waits for."""
@@ -261,6 +264,21 @@ async def test_forty_kills_lose_and_double_no_answer(town: Town, capsys: pytest.
         print(f"\n{told}")  # noqa: T201 - counts that people want to see
     assert set(fates.values()) <= {"one whole answer", "one whole answer and a marked one"}
     assert_as_told(town)
+
+
+async def test_what_was_left_is_worked_on_within_five_seconds(town: Town) -> None:
+    """A question whose bot died over it sees the next one at work soon after its start, before all is loaded."""
+    with town.start() as program:
+        await asyncio.to_thread(program.ready)
+        asked = town.slack.mention(INCIDENTS, QUESTIONS[0])
+        assert await town.slack.kill(program, Plan("a status was set", 1, 0.0)) == "a status was set"
+    assert not town.slack.replies(asked)
+    at_work = asyncio.Event()
+    town.slack.workspace.state.listen(lambda change: SEEN["a status was set"](change) and at_work.set())
+    with town.start():
+        await asyncio.wait_for(at_work.wait(), BACK_S)
+        await town.settled()
+    assert len(town.slack.replies(asked)) == 1
 
 
 async def fates_of(town: Town, asked: Sequence[Asked]) -> dict[str, str]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from bot.journal.inbox import Arrival, Event, Taken
-from bot.journal.outbox import Outbox
+from bot.journal.outbox import Intent, Outbox
 from bot.slack import cards
 from bot.slack.history import marked
 from bot.slack.turns import promised
@@ -150,6 +150,24 @@ async def test_killed_after_the_message_was_marked_sent(room: Room) -> None:
     await room.answered(said)
     assert room.answers.asked == []
     assert room.slack.called("chat.update") == []
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_killed_before_a_late_stream_was_undone(room: Room, *, known: bool) -> None:
+    """A stream that came after we had posted instead is removed by the next life, its ts recorded or not."""
+    taken, said = await heard(room)
+    key, late, at = f"answer:{taken.id}", f"late:answer:{taken.id}:1", said["ts"]
+    await room.outbox.sending(key)
+    await room.outbox.begun(Intent(late, "late", INCIDENTS, at, at, repeat=False))
+    posted = await room.call("chat.postMessage", channel=INCIDENTS, thread_ts=at, text="**Drain", metadata=marked(key))
+    await room.outbox.located(key, posted["ts"])
+    ts = await stream(room, taken, "**Drain")
+    if known:
+        await room.outbox.located(late, ts)
+    await room.start()
+    await room.slack.until(lambda: room.slack.called("chat.delete"))
+    whole(await room.answered(said))
+    assert await room.outbox.posting(late) is None
 
 
 async def test_killed_after_a_post_that_we_did_not_know_of(room: Room) -> None:

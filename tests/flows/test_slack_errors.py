@@ -84,6 +84,18 @@ async def test_a_refused_post_is_told_to_its_asker(room: Room, error: str) -> No
     assert (await room.outbox.counts())["dead"] == 1
 
 
+async def test_a_notice_that_is_refused_comes_where_it_was_asked(room: Room) -> None:
+    """Where no direct message arrives either, the asker alone is told in the channel: a refusal is no silence."""
+    room.slack.without_streaming()
+    room.slack.refuse("chat.postMessage", "restricted_action_thread_locked")
+    room.slack.refuse("chat.postMessage", "messages_tab_disabled")
+    await ask(room)
+    (told,) = (call.args for call in room.slack.called("chat.postEphemeral"))
+    assert (told["channel"], told["user"]) == (INCIDENTS, ALICE)
+    assert WHAT_NOW["restricted_action_thread_locked"] in told["text"]
+    assert room.tally.silent == 0
+
+
 @pytest.mark.parametrize("error", sorted(TOO_MUCH))
 async def test_a_refused_content_is_posted_in_plain_text(room: Room, error: str) -> None:
     """When Slack refuses the blocks of an answer, the same answer comes as plain text."""

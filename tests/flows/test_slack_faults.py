@@ -111,6 +111,17 @@ async def test_a_start_that_comes_too_late_is_undone(room: Room) -> None:
         await room.slack.until(lambda: room.slack.finished(asked))
     await room.slack.until(lambda: room.slack.called("chat.delete"))
     await room.answered(asked)
+    assert await room.outbox.in_flight() == []
+
+
+async def test_a_late_start_that_fails_is_looked_for(room: Room) -> None:
+    """When the late start ends in a lost connection, the stream that it left all the same is found and removed."""
+    room.slack.drop("chat.startStream", after=True)
+    with room.slack.hold("chat.startStream"):
+        asked = room.slack.mention(INCIDENTS, "what now?")
+        await room.slack.until(lambda: room.slack.finished(asked))
+    await room.slack.until(lambda: room.slack.called("chat.delete"))
+    await room.answered(asked)
 
 
 async def test_retry_after_is_honoured_to_the_second_while_others_go_on(room: Room) -> None:

@@ -1,5 +1,6 @@
 """Signed HTTP instead of a socket: the same answers over real requests, and nothing for who cannot sign."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
@@ -20,10 +21,20 @@ from bot.door.door import Door
 from bot.journal.inbox import inbox
 from bot.slack.http import MOST_BYTES, PATH, SignedHttp
 from tests.bot.slack.room import FEEDBACK, Room
-from tests.fakes.slack import ALICE, COPILOT, DM, INCIDENTS, Payload, text_of
+from tests.fakes.slack import ALICE, COPILOT, DM, INCIDENTS, FakeSlack, Payload, text_of
+from tests.flows.program import Program
 
 SECRET = "8f742231b10e8888abcd99yyyzzz85a5"
 FIVE_MINUTES = 300
+
+
+def signed(body: str, secret: str, at: float) -> dict[str, str]:
+    """Return the headers of a body as Slack would sign it."""
+    timestamp = str(int(at))
+    signature = SignatureVerifier(secret).generate_signature(timestamp=timestamp, body=body)
+    assert signature is not None
+    kind = "application/json" if body.startswith("{") else "application/x-www-form-urlencoded"
+    return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": signature, "Content-Type": kind}
 
 
 class Sender:
@@ -48,11 +59,7 @@ class Sender:
 
     def signed(self, body: str, *, secret: str = SECRET, at: float | None = None) -> dict[str, str]:
         """Return the headers of a body, signed now or at another time."""
-        timestamp = str(int(self.room.time() if at is None else at))
-        signature = SignatureVerifier(secret).generate_signature(timestamp=timestamp, body=body)
-        assert signature is not None
-        kind = "application/json" if body.startswith("{") else "application/x-www-form-urlencoded"
-        return {"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": signature, "Content-Type": kind}
+        return signed(body, secret, self.room.time() if at is None else at)
 
     async def send(self, body: str | bytes, headers: dict[str, str]) -> tuple[int, str]:
         """Send a request; return status and text of the answer."""
@@ -204,6 +211,21 @@ async def test_an_oversized_body_is_refused_unread(slack: Sender) -> None:
     await refused(slack, body, slack.signed(body), HTTPStatus.REQUEST_ENTITY_TOO_LARGE)
 
 
+async def test_a_body_that_does_not_come_to_its_end_is_refused(slack: Sender, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever sends a byte now and then holds nothing open for longer than Slack itself would wait."""
+    monkeypatch.setattr("bot.slack.http.READ_S", 0.05)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        yield b"{"
+        await asyncio.sleep(5)
+
+    began = time.monotonic()
+    async with slack.session.post(slack.url, data=dripping(), headers=slack.signed("{}")) as answer:
+        assert answer.status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+    assert time.monotonic() - began < 3
+    assert await stored(slack.room) == 0
+
+
 @pytest.mark.parametrize("body", ["{", "", "payload=%7B", "payload=[]", "payload=3"])
 async def test_a_signed_body_of_another_shape_is_refused(slack: Sender, body: str) -> None:
     """Even Slack's own signature makes no nonsense into an event."""
@@ -266,3 +288,32 @@ async def test_the_minimal_manifest_still_answers_and_says_what_it_cannot_read(s
     first, second = room.slack.finished(root)
     assert "I read only the message that asks me" in text_of(first)
     assert "I read only the message that asks me" not in text_of(second)
+
+
+async def test_the_program_itself_hears_slack_over_http_and_nobody_else(tmp_path: Path) -> None:
+    """With a signing secret and no app-level token: a true mention is answered once, what is forged or old never."""
+    docs = tmp_path / "docs"
+    docs.mkdir()
+    (docs / "pool.md").write_text("# Connection pool exhausted\n\nRestart the widget when the pool is exhausted.\n")
+    async with FakeSlack(tmp_path / "slack") as slack:
+        settings = {"SLACK_BOT_TOKEN": slack.bot_token, "SLACK_SIGNING_SECRET": SECRET, "SLACK_API_URL": slack.api_url}
+        (tmp_path / "copilot.toml").write_text('[documents]\nfolders = ["docs"]\n')
+        with Program("run", "--data", "data", "--http-port", "0", folder=tmp_path, settings=settings) as program:
+            url = (await asyncio.to_thread(program.ready)).rstrip("/") + PATH
+            asked = slack.workspace.gestures._message(
+                f"<@{COPILOT}> the connection pool is exhausted, what now?", ALICE
+            )
+            slack.workspace.state.put(INCIDENTS, asked)
+            body = json.dumps(slack.workspace.gestures.event(asked | {"type": "app_mention", "channel": INCIDENTS}))
+            now = time.time()
+            tries = [signed(body, "another", now), signed(body, SECRET, now - FIVE_MINUTES - 10)]
+            tries += [signed(body, SECRET, now)] * 3
+            async with aiohttp.ClientSession() as session:
+                answers = [await session.post(url, data=body, headers=headers) for headers in tries]
+            assert [answer.status for answer in answers] == [401, 401, 200, 200, 200]
+            async with asyncio.timeout(30):
+                while not slack.finished(asked):  # noqa: ASYNC110 - another process tells nobody
+                    await asyncio.sleep(0.05)
+            assert await asyncio.to_thread(program.stop) == 0
+    (answer,) = slack.replies(asked)
+    assert "Restart the widget" in text_of(answer)

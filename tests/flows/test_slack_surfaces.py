@@ -11,7 +11,7 @@ from bot.journal.threads import Muted
 from bot.slack import cards
 from bot.slack.home import Vital
 from bot.slack.rules import Rules
-from bot.workspace import User
+from bot.workspace import Group, User
 from tests.bot.slack.room import Room, done
 from tests.fakes.slack import ALICE, BOB, COPILOT, DM, INCIDENTS, PAYMENTS, TOWN, Payload, text_of
 
@@ -87,6 +87,17 @@ async def test_a_long_thread_is_bounded_and_the_cut_is_told(room: Room) -> None:
     room.slack.mention(INCIDENTS, "why?", thread_ts=root["ts"])
     await room.quiet()
     assert [said.text[0] for said in room.answers.asked[1].context] == ["4", "5", "6", "7"]
+
+
+async def test_a_thread_that_was_read_whole_counts_nothing_as_unread(room: Room) -> None:
+    """Neither what came after the question nor a message without words, such as a file, was left out."""
+    root = room.slack.say(INCIDENTS, "checkout is down")
+    room.slack.reply(root, "   ")
+    asked = room.slack.mention(INCIDENTS, "why?", thread_ts=root["ts"])
+    room.slack.reply(root, "no idea", user=BOB)
+    await room.answered(asked)
+    (question,) = room.answers.asked
+    assert ([said.text for said in question.context], question.cut) == (["checkout is down"], 0)
 
 
 async def test_without_history_the_mention_alone_is_read_and_that_is_said_once(room: Room) -> None:
@@ -286,6 +297,27 @@ async def test_an_edited_question_can_be_answered_again(room: Room) -> None:
     await room.quiet()
     assert [question.text for question in room.answers.asked] == ["why?", "why is checkout slow?"]
     assert len(room.slack.replies(asked)) == 2
+
+
+async def test_a_member_of_a_user_group_holds_its_label(tmp_path: Path) -> None:
+    """Slack says who is in a group that documents name, and everybody else holds no more than before."""
+    groups = (Group("S0ONCALL", (ALICE,)),)
+    async with Room(tmp_path, seed=replace(TOWN, groups=groups)) as room:
+        room.reading.labels = frozenset({"S0ONCALL"})
+        await room.start()
+        for user in (ALICE, BOB):
+            await room.slack.slash(INCIDENTS, "ask what now?", user=user)
+            await room.quiet()
+        audiences = [question.audience for question in room.answers.asked]
+    assert [each is not None and each.admits(["S0ONCALL"]) for each in audiences] == [True, False]
+
+
+async def test_an_edit_that_first_mentions_us_is_a_question(room: Room) -> None:
+    """Who forgot the mention and adds it within a minute is answered, once."""
+    said = room.slack.say(INCIDENTS, "why?")
+    room.slack.edit(said, f"<@{COPILOT}> why?")
+    await room.answered(said)
+    assert [question.text for question in room.answers.asked] == ["why?"]
 
 
 @pytest.mark.parametrize("after_s", [61.0, 0.0])

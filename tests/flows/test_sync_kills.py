@@ -39,12 +39,16 @@ PATIENCE_S = 120.0
 
 async def test_a_sync_that_is_killed_and_run_again_ends_as_an_undisturbed_one(tmp_path: Path) -> None:
     """Wherever a sync is killed, the next one ends with the same documents, chunks and vectors."""
+    new = tmp_path / "new"
+    assert copilot("status", "--data", "new", folder=tmp_path).returncode == 0
+    shutil.copytree(new, tmp_path / "undisturbed")  # every folder has its own key, and with it its own fingerprints
     rng, begun = random.Random(SEED), time.monotonic()
     assert sync(tmp_path, "undisturbed") == 0
     whole_s = time.monotonic() - begun
     wanted = await tables_of(tmp_path / "undisturbed")
     for number in range(KILLS):
         data = f"killed-{number}"
+        shutil.copytree(new, tmp_path / data)
         with Program("sync", str(EXAMPLE), "--data", data, folder=tmp_path) as program:
             await asyncio.sleep(rng.uniform(0.1, 1.0) * whole_s)
             program.kill()

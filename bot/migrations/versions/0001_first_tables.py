@@ -35,7 +35,7 @@ def upgrade() -> None:
         sa.Column("channel", sa.String(length=64), nullable=True),
         sa.Column("thread", sa.String(length=64), nullable=True),
         sa.Column("asked_at", sa.Float(), nullable=False),
-        sa.Column("private", sa.Boolean(), server_default=sa.text("1"), nullable=False),
+        sa.Column("private", sa.Boolean(), server_default=sa.true(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_asked")),
     )
     with op.batch_alter_table("asked", schema=None) as batch_op:

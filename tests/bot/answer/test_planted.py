@@ -165,7 +165,16 @@ def test_the_true_part_of_a_line_stays(line: str, shown: str) -> None:
 
 @pytest.mark.parametrize(
     "line",
-    ["Buy more servers and hire a witch. [1]", "Unplug the rack. [1]", "**Reboot everything**.", "1. Drop database"],
+    [
+        "1854",
+        "**42**",
+        "It is all healthy now.",
+        "system " * 40,
+        "Buy more servers and hire a witch. [1]",
+        "Unplug the rack. [1]",
+        "**Reboot everything**.",
+        "1. Drop database",
+    ],
 )
 def test_a_claim_that_cannot_be_checked_to_the_letter_is_marked_when_the_words_are_not_there(line: str) -> None:
     """It may be common sense, but a reader sees that it is not from the runbooks, and no source is put under it."""
@@ -175,7 +184,55 @@ def test_a_claim_that_cannot_be_checked_to_the_letter_is_marked_when_the_words_a
     assert (cited(checker), checker.dropped) == ({}, 1)
 
 
-@pytest.mark.parametrize("line", ["**Checks**", "Steps:", "**First:**", "## Roll it back", "---", "| --- | --- |"])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Run kubectl get nodes now.",
+        "kubectl get nodes",
+        "Check: kubectl get nodes.",
+        "Use *kubectl* get nodes.",
+        "Use kubectl list nodes.",
+    ],
+)
+def test_a_command_put_together_of_words_that_stand_in_the_passage_is_left_out(line: str) -> None:
+    """Outside of code too, a program's name and its arguments must stand there in this order."""
+    words = passage("Look at the nodes.\n\n```\nkubectl get pods\nkubectl describe node worker\n```\n\nGet the list.")
+    assert checked(f"{line} [1]", passages=(words,)) == f"{LEFT_OUT}\n"
+
+
+@pytest.mark.parametrize(
+    "line", ["Use kubectl to get the pods.", "With kubectl list the pods.", "Run kubectl get pods."]
+)
+def test_a_program_in_a_sentence_is_no_command(line: str) -> None:
+    """Ordinary words behind its name are prose, and a command that stands there passes."""
+    words = passage("```\nkubectl get pods\n```\n\nUse kubectl with care: list pods, get pods.")
+    assert checked(f"{line} [1]", passages=(words,)) == f"{line} [1]\n"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Удалите все поды.",
+        "すべて削除する。",
+        "\u03a4\u03ad\u03bb\u03bf\u03c2",  # Greek
+        "\U0001d5f1\U0001d5f2\U0001d5f9 \U0001d5f6\U0001d601",  # mathematical letters
+        "\uff44\uff45\uff4c",  # as wide as Chinese
+        "\u24d3\u24e1\u24de\u24df",  # in circles
+        "## 删除",
+        "**\U0001f173\U0001f181\U0001f17e**",  # in black squares
+    ],
+)
+def test_another_script_passes_only_to_the_letter(line: str) -> None:
+    """No list of words can weigh it: without a passage that says it so, it is marked; with one, it is cited."""
+    assert UNSUPPORTED in checked(f"{line} [1]")
+    shown = checked(f"{line} [1]", passages=(passage(f"Before.\n\n{line}"),))
+    assert UNSUPPORTED not in shown
+    assert line in shown
+
+
+@pytest.mark.parametrize(
+    "line", ["**Checks**", "Steps:", "Step 2:", "**First:**", "## Roll it back", "---", "| --- | --- |"]
+)
 def test_a_label_claims_nothing(line: str) -> None:
     """Headings and rules need no source."""
     assert checked(line) == f"{line}\n"

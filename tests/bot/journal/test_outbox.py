@@ -70,6 +70,17 @@ async def test_the_way_of_a_post(box: Outbox, clock: Clock) -> None:
     assert (sent.state, sent.ts, dict(sent.intent.payload)) == ("sent", "2.2", {})
 
 
+async def test_what_may_come_late_is_known_to_the_next_life(box: Outbox) -> None:
+    """A try that is given up is ours from the start, claims what comes of it, and is forgotten at last."""
+    await box.begun(Intent("late:answer:1:1", "late", "C1", "1.1", "1.1", repeat=False))
+    assert [each.key for each in await box.in_flight()] == ["late:answer:1:1"]
+    assert await box.channels() == []
+    assert await box.located("late:answer:1:1", "2.2")
+    assert await box.claimed("C1", ["2.2"]) == {"2.2"}
+    await box.forget("late:answer:1:1")
+    assert await box.posting("late:answer:1:1") is None
+
+
 async def test_only_one_may_begin(box: Outbox) -> None:
     """What is being sent, sent or dead is not begun again."""
     await box.add(POST)

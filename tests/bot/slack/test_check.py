@@ -1,5 +1,6 @@
 """What `copilot doctor` finds out about the app in Slack, and about what we write."""
 
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from bot import limits
 from bot.errors import SlackRefused
 from bot.slack import cards, check, fits, home, templates
-from bot.slack.check import DISPENSABLE, NEEDED, Installed, all_fit, installed, team_of
+from bot.slack.check import DISPENSABLE, NEEDED, Door, Installed, all_fit, installed, team_of
 from bot.workspace.blocks import check_message_blocks, check_view
 from bot.workspace.errors import Refused
 from tests.bot.slack.test_manifest import MANIFEST, MINIMAL, scopes
@@ -51,6 +52,29 @@ async def test_what_was_left_out_on_purpose_is_told_with_its_price(tmp_path: Pat
         words = await team_of(slack.bot_token, slack.api_url)
     assert words.startswith("Larkfield; without channels:history: threads of channels are not read")
     assert words.endswith("with files:write, which it does not use")
+
+
+async def test_over_http_doctor_says_what_must_lead_to_us(slack: FakeSlack) -> None:
+    """Nobody can tell from here whether Slack reaches us: so it is said what must be so."""
+    words = await team_of(slack.bot_token, slack.api_url, Door("127.0.0.1", 8321, time.time))
+    assert "over HTTP: a proxy on this machine must lead https://YOUR.HOST/slack/events to 127.0.0.1:8321" in words
+    words = await team_of(slack.bot_token, slack.api_url, Door("0.0.0.0", 80, time.time))
+    assert "your load balancer must lead https://YOUR.HOST/slack/events to 0.0.0.0:80" in words
+
+
+@pytest.mark.parametrize(
+    ("door", "words"),
+    [
+        (Door("127.0.0.1", 0, time.time), "http.port is 0"),
+        (Door("127.0.0.1", 80, lambda: time.time() + 400), "ahead of Slack's: beyond five minutes every request"),
+        (Door("127.0.0.1", 80, lambda: time.time() - 400), "behind Slack's"),
+    ],
+    ids=["port", "fast", "slow"],
+)
+async def test_over_http_what_would_be_refused_is_found(slack: FakeSlack, door: Door, words: str) -> None:
+    """A clock that is off, and a port that changes, cost every question; Slack's clock comes with its answer."""
+    with pytest.raises(SlackRefused, match=words):
+        await team_of(slack.bot_token, slack.api_url, door)
 
 
 @pytest.mark.parametrize(("error", "words"), [("token_revoked", "token_revoked"), ("invalid_auth", "invalid_auth")])

@@ -101,6 +101,28 @@ def test_a_quick_edit_is_heard_with_its_new_text() -> None:
     assert heard == Arrival(Event("edited", "U1", "C1", "why now?", "2.0", "2.0", "T1"), "Ev2")
 
 
+def test_a_quick_edit_that_first_names_us_is_the_question() -> None:
+    """Nothing was asked before it: so it is asked now, under the same gesture as a mention that Slack tells as well."""
+    heard = mentions.arrival(changed(OLD | {"text": "why?"}, NEW | {"thread_ts": "1.0"}), ME)
+    assert heard == Arrival(Event("question", "U1", "C1", "why now?", "2.0", "1.0", "T1"), "Ev2", "C1:2.0")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "more"),
+    [
+        ("why?", NEW | {"edited": {"user": "U1", "ts": "62.1"}}, {}),
+        ("why?", NEW | {"bot_profile": {"id": "B1"}}, {}),
+        ("why?", NEW | {"text": "why now?"}, {}),
+        ("why?", NEW, {"channel": "D1"}),
+    ],
+    ids=["late", "bot", "no mention", "direct"],
+)
+def test_what_is_no_first_mention(before: str, after: dict[str, Any], more: dict[str, str]) -> None:
+    """A late edit, a bot's, one that names nobody; and where no mention is needed, the edit is one of a question."""
+    heard = mentions.arrival(changed(OLD | {"text": before}, after, **more), ME)
+    assert heard is None or heard.event.kind == "edited"
+
+
 @pytest.mark.parametrize(
     ("before", "after"),
     [

@@ -12,7 +12,7 @@ from slack_sdk.web.async_client import AsyncWebClient
 from bot import limits
 from bot.workspace.rate import Paced
 from tests.bot.workspace.conftest import Clock, client_of
-from tests.fakes.slack import ALICE, COPILOT, DM, INCIDENTS, FakeSlack
+from tests.fakes.slack import ALICE, BOB, COPILOT, DM, INCIDENTS, FakeSlack
 
 MARK = {"event_type": "answer", "event_payload": {"id": "a1"}}
 
@@ -301,6 +301,21 @@ async def test_people_and_places_are_described(client: AsyncWebClient) -> None:
     assert (await client.conversations_members(channel=DM))["members"] == [ALICE, COPILOT]
     assert (await client.conversations_open(users=ALICE))["channel"]["id"] == DM
     assert (await client.auth_test())["user_id"] == COPILOT
+
+
+async def test_everybody_is_listed_a_page_at_a_time(client: AsyncWebClient) -> None:
+    """The directory gives the same user objects as `users.info`, and a cursor until nobody is left."""
+    first = await client.users_list(limit=2)
+    rest = await client.users_list(limit=2, cursor=first["response_metadata"]["next_cursor"])
+    members = [*first["members"], *rest["members"]]
+    assert {each["id"] for each in members} == {ALICE, BOB, COPILOT}
+    assert (await client.users_info(user=ALICE))["user"] in members
+    assert rest["response_metadata"]["next_cursor"] == ""
+
+
+async def test_an_unknown_user_group_is_refused(client: AsyncWebClient) -> None:
+    """With Slack's own word for it."""
+    assert await refused(client.usergroups_users_list(usergroup="S0NOBODY")) == "no_such_subteam"
 
 
 async def test_reply_to_a_reply_joins_the_thread(slack: FakeSlack, client: AsyncWebClient) -> None:

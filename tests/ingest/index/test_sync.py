@@ -17,6 +17,7 @@ from ingest.index.roots import Request, sync_all
 from ingest.index.search import Filter
 from ingest.index.serve import Index
 from ingest.index.sync import BATCH, Note, Report, Sync
+from ingest.redact import Redactor
 from tests.conftest import NOW, Write
 from tests.fakes.embed import HashEmbedder
 from tests.ingest.index import dying
@@ -39,11 +40,12 @@ class Desk:
         self.embedder = embedder
         self.told: list[tuple[int, int, str]] = []
         self.rules = NO_RULES
+        self.redactor = Redactor(b"one house")
 
     async def sync(self, *, sure: bool = False) -> Report:
         """Level the database with the folder."""
         await self.library.remember(Root("docs", str(self.root), (), "given"))
-        report, sync = Report(), Sync(self.library, self.embedder, lambda: NOW, self.rules)
+        report, sync = Report(), Sync(self.library, self.embedder, lambda: NOW, self.rules, self.redactor)
         await sync.source(Folder("docs", self.root), lambda *told: self.told.append(told), report, sure=sure)
         return report
 
@@ -181,6 +183,22 @@ async def test_a_document_that_becomes_private_leaves_the_index(desk: Desk) -> N
         report = await desk.sync()
         assert (report.removed, report.notes) == (removed, [Note("docs/pods.md", words)])
     assert "docs/pods.md" not in await desk.found("pods restart in a loop")
+
+
+async def test_another_key_redacts_anew_and_embeds_nothing(desk: Desk) -> None:
+    """Placeholders get other digits in what is shown; the embedder reads them without, so that no passage moves."""
+    (desk.root / "pods.md").write_text("# Pods\n\npassword: " + "hunter" + "22\n")
+    await desk.sync()
+    before = (await desk.library.contents()).documents["docs/pods.md"].text
+    assert counts(await desk.sync()) == (0, 0, 3, 0)
+    desk.redactor = Redactor(b"another house")
+    report = await desk.sync()
+    assert (counts(report), report.embedded) == ((0, 3, 0, 0), 0)
+    after = (await desk.library.contents()).documents["docs/pods.md"].text
+    assert before != after
+    assert "[secret:password#" in before
+    assert "[secret:password#" in after
+    assert all("[secret:password]" in text for text in desk.embedder.embedded if "password:" in text)
 
 
 async def test_a_secret_is_never_embedded_nor_stored(desk: Desk) -> None:

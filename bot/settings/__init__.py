@@ -1,0 +1,34 @@
+"""The only reader of the environment and of copilot.toml: all settings, checked together, frozen. Opens no service."""
+
+from bot.settings.listing import ENVIRONMENT, OptionHelp, reference
+from bot.settings.options import (
+    PRICES,
+    ClaudeSettings,
+    DocumentSettings,
+    HttpSettings,
+    JournalSettings,
+    Price,
+    Role,
+    Settings,
+    SlackSettings,
+    WorkspaceSettings,
+)
+from bot.settings.reading import DEFAULT_FILE, load
+
+__all__ = [
+    "DEFAULT_FILE",
+    "ENVIRONMENT",
+    "PRICES",
+    "ClaudeSettings",
+    "DocumentSettings",
+    "HttpSettings",
+    "JournalSettings",
+    "OptionHelp",
+    "Price",
+    "Role",
+    "Settings",
+    "SlackSettings",
+    "WorkspaceSettings",
+    "load",
+    "reference",
+]
