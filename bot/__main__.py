@@ -132,6 +132,23 @@ def scan(
 
 
 @app.command()
+def templates(
+    file: Annotated[str, Argument(metavar="FILE", help="A log file, .gz too; - is standard input.")],
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the patterns of a log file, the commonest first; with --json, the pattern of every line.
+
+    Example: copilot templates /var/log/shop/app.log
+    """
+    from bot.commands.templates import templates as command  # noqa: PLC0415 - see run
+
+    _settings(data)
+    _exit(command(file, as_json=as_json))
+
+
+@app.command()
 def status(data: Data = None) -> None:
     """Show what is indexed, what was asked, what Claude cost today and whether a bot runs here."""
     from bot.commands.care import status as command  # noqa: PLC0415 - see run

@@ -33,6 +33,8 @@ HOMES: Mapping[str, str] = {
     "slack_bolt": "bot/slack/",
     "slack_sdk": "bot/slack/",
     "anthropic": "bot/claude/client.py",
+    "boto3": "ingest/logs/cloudwatch.py",
+    "botocore": "ingest/logs/cloudwatch.py",
     "chromadb": "ingest/index/chroma.py",
     "onnx": "ingest/index/minilm.py",
     "onnxruntime": "ingest/index/minilm.py",

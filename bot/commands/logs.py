@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.commands import screen, story
 from bot.errors import BotError
-from ingest.anomalies.replay import Limits, Replay, Replayed
+from ingest.anomalies.backtest import Backtest, Limits, Replayed
 from ingest.anomalies.store import stories_table, streams_table
 from ingest.anomalies.stream import row
 from ingest.database import Database, metadata
@@ -52,10 +52,10 @@ async def scan(asked: Asked) -> int:
     async with _temporary() as database:
         with screen.progress("%") as bar:
             reading = _Reading({**trains, **sources}, bar)
-            replay = Replay(database, redact, reading.show, timezone=timezone, limits=limits)
+            backtest = Backtest(database, redact, reading.show, timezone=timezone, limits=limits)
             if trains:
-                await replay.learn(trains)
-            told = [await replay.tell(source) for source in sources]
+                await backtest.learn(trains)
+            told = [await backtest.tell(source) for source in sources]
     for each in told:
         _show(each, asked, timezone)
     _sum_up(told, time.monotonic() - began, asked)
@@ -129,13 +129,17 @@ class _Reading:
         self._whole = sum(sizes.values())
         self._read: dict[Source, float] = {}
         self._bar = bar
-        self._what = f"{len(sizes)} streams" if len(sizes) > 1 else "1 stream"
+        self._what = f"{len(sizes)} streams" if len(sizes) > 1 else next(iter(sizes)).name
+        self._step = -1
 
     def show(self, source: Source, batch: Batch) -> None:
         """Show that a batch was read."""
         if batch.done is not None:
             self._read[source] = batch.done * self._sizes[source]
-            self._bar(int(sum(self._read.values()) / max(self._whole, 1) * STEPS), STEPS, self._what)
+            step = int(sum(self._read.values()) / max(self._whole, 1) * STEPS)
+            if step > self._step:
+                self._step = step
+                self._bar(step, STEPS, self._what)
 
 
 def _show(told: Replayed, asked: Asked, timezone: tzinfo) -> None:

@@ -35,7 +35,7 @@ def grown(array: npt.NDArray[Any], capacity: int, axis: int = 0) -> npt.NDArray[
 
 
 class Counts:
-    """Cumulative sums of `planes` quantities for every series: `float64[planes, minutes, series]`, a ring in minutes."""
+    """Cumulative sums of `planes` quantities of every series: `float64[planes, minutes, series]`, a ring of minutes."""
 
     def __init__(self, planes: int = 1) -> None:
         self.minute = -1

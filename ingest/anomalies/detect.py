@@ -19,7 +19,8 @@ from ingest.anomalies.usual import ENOUGH_MINUTES, WINDOWS, Usual
 from ingest.anomalies.wording import is_harmless, likeness, tells_start, tells_trouble, words_of
 
 PLAIN = (
-    "began", "minute", "ticks", "learnt", "started", "born", "levels", "judged", "serious", "starts", "novel", "novel_at",
+    "began", "minute", "ticks", "learnt", "started", "born", "levels", "judged", "serious", "starts", "novel",
+    "novel_at",
 )  # fmt: skip
 """What is kept as it is."""
 
@@ -60,8 +61,8 @@ FALL_FROM = 25.0
 TRAFFIC_WINDOWS = (1, 2)
 """Traffic is read over five and fifteen minutes: over one it is noise, over an hour no longer the moment's."""
 
-LOUDEST = 48
-"""Templates from which the traffic of the moment is read."""
+LOUDEST, LEAST_LOUD = 48, 0.05
+"""Templates from which the traffic of the moment is read, and the lines a minute that the least of them has."""
 
 HEIRS_MINUTES = 45
 HEIRS_LIKENESS = 0.5
@@ -347,7 +348,9 @@ class Detector:
             del self._waiting[self.series[place].template]
             window = self.minute - self.born[place] + 1
             nats = 20.0 + 5.0 * max(self.levels[place] - INFO, 0)
-            yield self._signal("new", place, self.born[place], float(count), 0.0, window, nats)
+            yield self._signal(
+                "new", place, self.born[place], observed=float(count), usual=0.0, window=window, nats=nats
+            )
 
     def _points_of(self, place: int, first: First) -> float:
         """Return what each line of a new template counts, 0 for one that is nobody's trouble."""
@@ -435,7 +438,8 @@ class Detector:
         length = WINDOWS[window]
         observed = float(self.counts.window(length, np.array([place]))[0])
         kind: Kind = "restarts" if self.starts[place] and not self.serious[place] else "rise"
-        return self._signal(kind, place, self.minute - length + 1, observed, rate * length, length, nats)
+        since = self.minute - length + 1
+        return self._signal(kind, place, since, observed=observed, usual=rate * length, window=length, nats=nats)
 
     def _falls(self) -> list[Signal]:
         """Return the series of which little is left, traffic taken out."""
@@ -457,10 +461,10 @@ class Detector:
                     "fall",
                     int(series[p]),
                     self.minute - length + 1,
-                    float(observed[p]),
-                    float(usual[p]),
-                    length,
-                    nats[p],
+                    observed=float(observed[p]),
+                    usual=float(usual[p]),
+                    window=length,
+                    nats=float(nats[p]),
                 )
                 for p in self._found(nats - OTHERS_NATS, len(series))
                 if not self._renamed(self.series[series[p]].template, length / 2.0)
@@ -521,7 +525,7 @@ class Detector:
         return [int(place) for place in np.flatnonzero(found)]
 
     def _signal(
-        self, kind: Kind, place: int, since: int, observed: float, usual: float, window: int, nats: float
+        self, kind: Kind, place: int, since: int, *, observed: float, usual: float, window: int, nats: float
     ) -> Signal:
         series = self.series[place]
         return Signal(
@@ -569,7 +573,7 @@ class Detector:
         known = watched >= ENOUGH_MINUTES
         templates = np.array([series.template > 0 for series in self.series])
         order = np.argsort(-np.where(known & templates, rate, 0.0))[:LOUDEST]
-        self._loudest = order[(known & templates & (rate > 0.05))[order]]
+        self._loudest = order[(known & templates & (rate > LEAST_LOUD))[order]]
         self._steady = np.flatnonzero(known & (rate * WINDOWS[-1] >= FALL_FROM))
 
     _steady: Ints = np.zeros(0, dtype=np.int64)

@@ -4,16 +4,16 @@ Knows no usual and no stories. The clock is the time of the newest line that can
 the clock has left it, so what is seen here is what could have been seen live.
 """
 
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
-from zlib import crc32
 
 import numpy as np
 
 from ingest.anomalies.counts import LATE_MINUTES, Flags, Floats, Ints
+from ingest.anomalies.repeats import Repeats
 from ingest.anomalies.signal import First, Minute, Row, Value
 from ingest.logs.line import Columns
 
@@ -26,19 +26,13 @@ be off, and one of them must not make all others late."""
 WITNESSES = 4
 """Lines that bear out a jump."""
 
-REPLAY_S = 2.0
-"""A line that comes so much late may be a replay: it is counted unless it was seen."""
-
-MOST_KEYS = 2_000_000
-"""Lines remembered against replays (16 MB); an hour of 550 lines a second."""
-
 LATE_DECAY = 1.0 / 30.0
 """Lateness is forgotten within half an hour a minute."""
 
 FIRST_SAMPLES = (20, 8, 4, 2, 1, 0)
-SAMPLED = 0.03
+SAMPLED = 0.02
 FREE_SAMPLES = 40
-"""The first twenty lines of a template are looked at in full, fewer when that is more than 40 a minute and three in a
+"""The first twenty lines of a template are looked at in full, fewer when that is more than 40 a minute and two in a
 hundred (facts: looking at every line's values halves the speed). What is left of that is spread over all lines."""
 
 PLAIN = ("clock", "late", "lines", "replayed", "too_old", "last_minute")
@@ -70,8 +64,7 @@ class Intake:
         self.replayed = 0
         self.too_old = 0
         self._open: dict[int, _Open] = {}
-        self._keys: deque[tuple[float, Ints]] = deque()
-        self._kept = 0
+        self._replays = Repeats()
         self.last_minute = 0
 
     def add(self, columns: Columns, ids: list[int], values_of: ValuesOf) -> Iterator[Minute]:
@@ -132,32 +125,14 @@ class Intake:
 
     def _fresh(self, times: Floats, arrivals: Floats, columns: Columns) -> Flags:
         """Tell which lines were not seen before; those too late to count are not fresh either."""
-        keys = np.fromiter(map(crc32, columns.texts), dtype=np.int64, count=len(times))
-        keys = (
-            (keys << 30) ^ (times * 1e3).astype(np.int64) ^ np.fromiter(map(len, columns.hosts), np.int64, len(times))
-        )
         late = arrivals - times
-        keep = np.ones(len(times), dtype=bool)
-        suspects = np.flatnonzero(late > REPLAY_S)
-        if len(suspects):
-            known = np.concatenate([each for _, each in self._keys] or [np.zeros(0, dtype=np.int64)])
-            seen = np.isin(keys[suspects], known)
-            before = np.flatnonzero(late <= REPLAY_S)
-            seen |= np.isin(keys[suspects], keys[before]) & ~seen
-            keep[suspects[seen]] = False
-            self.replayed += int(seen.sum())
-        old = keep & (late > LATE_MINUTES * MINUTE_S)
+        seen = self._replays.of(columns, times, arrivals)
+        self.replayed += int(seen.sum())
+        old = ~seen & (late > LATE_MINUTES * MINUTE_S)
         self.too_old += int(old.sum())
-        keep &= ~old
-        self._remember(keys[keep])
+        keep = ~seen & ~old
         self.lines += int(keep.sum())
-        return keep
-
-    def _remember(self, keys: Ints) -> None:
-        self._keys.append((self.clock, keys))
-        self._kept += len(keys)
-        while self._keys and (self._kept > MOST_KEYS or self._keys[0][0] < self.clock - LATE_MINUTES * MINUTE_S):
-            self._kept -= len(self._keys.popleft()[1])
+        return np.asarray(keep)
 
     def _count(self, columns: Columns, ids: list[int], minutes: Ints, told: Ints, keep: Flags) -> None:
         kinds: Iterable[_Kind] = zip(
@@ -166,11 +141,12 @@ class Intake:
         if not keep.all():
             kinds = compress(kinds, keep.tolist())
             minutes, told = minutes[keep], told[keep]
-        for (minute, *kind), lines in Counter(kinds).items():
+        for (minute, then, number, host, service, level), lines in Counter(kinds).items():
+            row = Row(then, number, host, service, level, 0)
             open_ = self._open.get(minute)
             if open_ is None:
                 open_ = self._open[minute] = _Open()
-            open_.rows[Row(*kind, 0)] += lines
+            open_.rows[row] += lines
         if len(minutes):
             lag = minutes - told
             for minute in np.unique(minutes[lag > 0]).tolist():
@@ -215,7 +191,7 @@ class Intake:
         """Return what `restore` needs; texts and words of open minutes are cleaned."""
         return {
             **{name: getattr(self, name) for name in PLAIN},
-            "keys": [list(each) for each in self._keys],
+            "replays": self._replays.state(),
             "open": [
                 [
                     minute,
@@ -233,13 +209,17 @@ class Intake:
         """Go on from a state."""
         for name in PLAIN:
             setattr(self, name, state[name])
-        self._keys = deque((clock, keys) for clock, keys in state["keys"])
-        self._kept = sum(len(keys) for _, keys in self._keys)
+        self._replays.restore(state["replays"])
         for minute, rows, values, firsts, late, samples in state["open"]:
             self._open[minute] = _Open(
-                Counter({Row(*kind, 0): lines for *kind, lines in rows}),
+                Counter({_kind(row): row[5] for row in rows}),
                 [Value(*value) for value in values],
                 {number: First(*first) for number, *first in firsts},
                 late,
                 samples,
             )
+
+
+def _kind(row: Sequence[Any]) -> Row:
+    minute, template, host, service, level, _lines = row
+    return Row(minute, template, host, service, level, 0)

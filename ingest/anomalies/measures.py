@@ -169,11 +169,13 @@ class Measures:
 
     def deviation(self, series: Ints) -> Floats:
         """Return the standard deviation of single values."""
-        return np.sqrt(np.maximum(self.square[series] - np.square(self.mean[series]), 1e-9))
+        return np.asarray(np.sqrt(np.maximum(self.square[series] - np.square(self.mean[series]), 1e-9)))
 
     def wandering(self, series: Ints, place: int) -> Floats:
         """Return the standard deviation of a span's level."""
-        return np.sqrt(np.maximum(self.level_square[series, place] - np.square(self.level[series, place]), 0.0))
+        return np.asarray(
+            np.sqrt(np.maximum(self.level_square[series, place] - np.square(self.level[series, place]), 0.0))
+        )
 
     def is_counter(self, series: Ints, place: int) -> Flags:
         """Tell which series only ever go on: line numbers, uptimes, ids that are handed out in order."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import isfinite
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -23,7 +24,14 @@ FEW_WORDS = 16
 """A place is one of words when its first values are so few different ones."""
 SURE_AFTER = 200
 """So many values are looked at before that is decided."""
+LONGEST_WORD = 40
+"""Bytes; longer ones are texts."""
 MOST_WORDS_HERE = 48
+
+NUMERIC = 0.5
+"""A place of amounts holds a number in every second line at least."""
+MOST_HOSTS = 64
+"""Hosts whose numbers are watched apart at each place."""
 
 NUMBERS_KEPT = 200_000
 
@@ -43,15 +51,21 @@ Clean = Callable[[bytes], bytes]
 class Place:
     """A variable position of a template.
 
-    `seen` is what stood there until it is known whether it holds few words; then `words` has the series of each, and
-    `lines` is the series of all its lines. `unit` is what its first number named.
+    `seen` has the checksums of what stood there until it is known whether it holds few words; then `words` has the
+    series of each, and `lines` is the series of all its lines. `unit` is what its first number named. `whole` and
+    `hosts` are the series of its numbers; an `idle` place holds neither few words nor amounts, but names.
     """
 
-    seen: dict[bytes, int] | None = field(default_factory=dict)
+    seen: set[int] | None = field(default_factory=set)
+    longest: int = 0
     words: dict[bytes, int] | None = None
     lines: int = -1
     looked_at: int = 0
     unit: Unit = ""
+    numeric: int = 0
+    whole: int = -1
+    hosts: dict[bytes, int] = field(default_factory=dict)
+    idle: bool = False
 
 
 class Places:
@@ -69,7 +83,6 @@ class Places:
         self.held_measures = np.zeros(0, dtype=bool)
         self.held_words = np.zeros(0, dtype=bool)
         self._places: dict[tuple[int, int], Place] = {}
-        self._measure_of: dict[tuple[int, int, bytes], int] = {}
         self._numbers: dict[bytes, float | None] = {}
         self._week = -1
         self._lines_kept = 0
@@ -88,11 +101,8 @@ class Places:
             counts.advance(minute)
 
     def state(self) -> dict[str, Any]:
-        """Return what `restore` needs; values that are not known to be few words are left out."""
-        places = [
-            [*key, None if place.words is None else list(place.words.items()), place.lines, place.looked_at, place.unit]
-            for key, place in self._places.items()
-        ]
+        """Return what `restore` needs."""
+        places = [[*key, *_flat(place)] for key, place in self._places.items()]
         return {
             "minute": self.minute,
             "week": self._week,
@@ -108,7 +118,7 @@ class Places:
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state; what a place holds is decided anew where it was not known."""
+        """Go on from a state."""
         self.minute, self._week = state["minute"], state["week"]
         self.measures.restore(state["measures"])
         self.shares.restore(state["shares"])
@@ -119,17 +129,9 @@ class Places:
         self.lines_of = state["lines_of"]
         self.held_measures = np.zeros(len(self.measured), dtype=bool)
         self.held_words = np.zeros(len(self.worded), dtype=bool)
-        self._measure_of = {(each.template, each.position, each.host): at for at, each in enumerate(self.measured)}
         self._waiting = deque((minute, series, values) for minute, series, values in state["waiting"])
-        for template, position, words, lines, looked_at, unit in state["places"]:
-            undecided = words is None and looked_at < SURE_AFTER
-            self._places[template, position] = Place(
-                seen={} if undecided else None,
-                words=None if words is None else dict(words),
-                lines=lines,
-                looked_at=0 if undecided else looked_at,
-                unit=unit,
-            )
+        for template, position, *place in state["places"]:
+            self._places[template, position] = _full(place)
 
     def clear(self) -> None:
         """Forget the present: another stream begins at another time."""
@@ -158,50 +160,51 @@ class Places:
         numbers: list[float] = []
         words: list[int] = []
         lines: list[int] = []
+        places, known = self._places, self._numbers
         for template, host, position, raw in values:
-            place = self._places.get((template, position)) or self._new_place(template, position)
+            place = places.get((template, position))
+            if place is None:
+                place = places[template, position] = Place()
+            if place.idle:
+                continue
             place.looked_at += 1
             if place.seen is not None:
-                self._look_at(place, template, position, raw)
+                self._look_at(place, raw)
             if place.words is not None and (word := self._word(place, template, position, raw)) is not None:
                 words.append(word)
                 lines.append(place.lines)
-            amount = self._number(raw)
-            if amount is not None:
-                for key in ((template, position, b""), (template, position, host)):
-                    index = self._measure_of.get(key)
-                    if index is None:
-                        place.unit = place.unit or unit_of(raw)
-                        index = self._new_measure(key)
-                    if index >= 0:
-                        series.append(index)
-                        numbers.append(amount)
+            amount = known[raw] if raw in known else self._number(raw)
+            if amount is None:
+                continue
+            place.numeric += 1
+            if host not in place.hosts:
+                place.unit = place.unit or unit_of(raw)
+                self._new_host(place, template, position, host)
+            series += (place.whole, place.hosts[host])
+            numbers += (amount, amount)
         self.lines.add(_ints(lines), np.ones(len(lines)))
         self.shares.counts.add(_ints(words), np.ones(len(words)))
-        self._recent = _ints(series), scaled(np.array(numbers, dtype=np.float64))
+        kept = np.array(series, dtype=np.int64) >= 0
+        self._recent = _ints(series)[kept], scaled(np.array(numbers, dtype=np.float64)[kept])
         if series:
             self._waiting.append((self.minute, *self._recent))
         self.measures.add(*self._recent)
 
-    def _new_place(self, template: int, position: int) -> Place:
-        place = self._places[template, position] = Place()
-        return place
-
-    def _look_at(self, place: Place, template: int, position: int, raw: bytes) -> None:
-        """Learn whether a place holds few words; then each is a series of its own."""
-        seen = place.seen or {}
+    def _look_at(self, place: Place, raw: bytes) -> None:
+        """Learn whether a place holds few words; then each is a series of its own from when it is next seen."""
+        seen = place.seen or set()
         if len(seen) <= FEW_WORDS:
-            seen[raw] = seen.get(raw, 0) + 1
+            seen.add(crc32(raw))
+            place.seen, place.longest = seen, max(place.longest, len(raw))
         if place.looked_at < SURE_AFTER:
             return
-        if 1 < len(seen) <= FEW_WORDS and max(map(len, seen)) <= 40:  # noqa: PLR2004 - longer ones are texts
+        if 1 < len(seen) <= FEW_WORDS and place.longest <= LONGEST_WORD:
             place.words = {}
             place.lines = self._lines_kept
             self._lines_kept += 1
             self.lines.grow(self._lines_kept)
-            for word in seen:
-                self._new_word(place, template, position, word)
         place.seen = None
+        place.idle = place.words is None and place.numeric < NUMERIC * place.looked_at
 
     def _word(self, place: Place, template: int, position: int, raw: bytes) -> int | None:
         words = place.words or {}
@@ -222,19 +225,23 @@ class Places:
         self.worded.append(Series(template=template, position=position, word=raw))
         self.lines_of.append(place.lines)
         self.shares.grow(index + 1)
-        self.shares.total[index] = min(place.looked_at - 1, 5_000)
+        self.shares.total[index] = min(place.looked_at - 1, 5_000) if place.looked_at > 2 * SURE_AFTER else 0
         self.held_words = np.append(self.held_words, False)
         return index
 
-    def _new_measure(self, key: tuple[int, int, bytes]) -> int:
+    def _new_host(self, place: Place, template: int, position: int, host: bytes) -> None:
+        """Give the numbers of a place their series on this host, and over all hosts; -1 where there is no more room."""
+        if place.whole < 0:
+            place.whole = self._new_measure(template, position, b"")
+        place.hosts[host] = self._new_measure(template, position, host) if len(place.hosts) < MOST_HOSTS else -1
+
+    def _new_measure(self, template: int, position: int, host: bytes) -> int:
         if len(self.measured) >= MOST_MEASURES:
             return -1
-        template, position, host = key
-        self._measure_of[key] = index = len(self.measured)
         self.measured.append(Series(template=template, position=position, host=host))
-        self.measures.grow(index + 1)
+        self.measures.grow(len(self.measured))
         self.held_measures = np.append(self.held_measures, False)
-        return index
+        return len(self.measured) - 1
 
     def _number(self, raw: bytes) -> float | None:
         if raw in self._numbers:
@@ -338,3 +345,20 @@ class Places:
 
 def _ints(values: Sequence[int]) -> Ints:
     return np.array(values, dtype=np.int64)
+
+
+def _flat(place: Place) -> list[Any]:
+    seen = None if place.seen is None else sorted(place.seen)
+    words = None if place.words is None else list(place.words.items())
+    return [
+        seen, place.longest, words, place.lines, place.looked_at, place.unit, place.numeric, place.whole,
+        list(place.hosts.items()), place.idle,
+    ]  # fmt: skip
+
+
+def _full(state: list[Any]) -> Place:
+    seen, longest, words, lines, looked_at, unit, numeric, whole, hosts, idle = state
+    kept = None if words is None else dict(words)
+    return Place(
+        None if seen is None else set(seen), longest, kept, lines, looked_at, unit, numeric, whole, dict(hosts), idle
+    )

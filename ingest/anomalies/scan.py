@@ -20,7 +20,7 @@ from ingest.errors import SourceDown
 from ingest.logs.source import Source
 
 GRACE_S = 5.0
-"""Lines of a minute may come so late before it is judged: shippers flush every few seconds (Vector, Fluent Bit: 1 to 5)."""
+"""Lines of a minute may come so late before it is judged: shippers flush every 1 to 5 s (Vector, Fluent Bit)."""
 
 MOST_LINES = 6_000_000
 """Lines of one scan; what is more waits for the next, and is said: a minute of 100,000 lines a second."""

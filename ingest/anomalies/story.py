@@ -1,4 +1,4 @@
-"""Signals of one cause become one story, which grows, ends, and may come back. Pure: minutes come in with the signals."""
+"""Signals of one cause become one story, which grows, ends, and may come back. Pure: minutes come with the signals."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field

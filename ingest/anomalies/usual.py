@@ -47,8 +47,8 @@ SCATTER_EVERY = 5
 """Minutes between two looks at how the shortest windows scatter: a fifth of them tells as much."""
 
 FADING = (
-    "minutes_day", "minutes_week", "minutes", "day", "week", "absent", "absent_week", "total", "absent_total", "scatter",
-    "weight",
+    "minutes_day", "minutes_week", "minutes", "day", "week", "absent", "absent_week", "total", "absent_total",
+    "scatter", "weight",
 )  # fmt: skip
 Slotted = npt.NDArray[np.float32]
 

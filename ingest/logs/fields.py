@@ -61,12 +61,15 @@ def told_by(names: Sequence[str], wanted: str) -> str | None:
 
 def _planned(names: Sequence[str]) -> _Plan:
     left = dict.fromkeys(names)
-    places: list[int | None] = []
-    for wanted in (TIMES, LEVELS, SERVICES, HOSTS, MESSAGES):
+
+    def taken(wanted: str) -> int | None:
         name = told_by(list(left), wanted)
-        places.append(None if name is None else names.index(name))
         left.pop(name or "", None)
-    return _Plan(*places, rest=tuple((place, name) for place, name in enumerate(names) if name in left))
+        return None if name is None else names.index(name)
+
+    time, level, service, host, message = map(taken, (TIMES, LEVELS, SERVICES, HOSTS, MESSAGES))
+    rest = tuple((place, name) for place, name in enumerate(names) if name in left)
+    return _Plan(time, level, service, host, message, rest)
 
 
 def flat(fields: Mapping[str, Any], prefix: str = "", depth: int = 1) -> Fields:
@@ -125,10 +128,13 @@ class Reader:
         return _each(values[place], lambda value: of(self._bytes(value)))
 
     def _texts(self, plan: _Plan, values: Sequence[Sequence[Any]], count: int) -> list[bytes]:
-        messages = [""] * count if plan.message is None else [text.rstrip(_BLANK) for text in _said(values[plan.message])]
+        messages = (
+            [""] * count if plan.message is None else [text.rstrip(_BLANK) for text in _said(values[plan.message])]
+        )
         if not plan.rest:
             return self._encoded(messages)
-        form, told = ["%s"], [messages]
+        form = ["%s"]
+        told: list[Sequence[Any]] = [messages]
         for place, name in plan.rest:
             named, column = _named(name, values[place])
             form.append(named)

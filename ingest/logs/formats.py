@@ -54,6 +54,11 @@ class Formats:
         """What `restore` needs, None when nothing was read yet: JSON-able."""
         return [each.state for each in self._formats] if self._begun else None
 
+    @property
+    def timed(self) -> bool:
+        """Whether any of them tells a time."""
+        return any(each.timed for each in self._formats)
+
     def restore(self, state: Sequence[Mapping[str, Any]]) -> None:
         """Know again what was learnt before a restart."""
         self._formats = [_restored(each, self._known) for each in state]

@@ -52,6 +52,11 @@ class Parser:
         """The time (seconds UTC) of the entry that is held back, None when there is none."""
         return None if self._open is None else float(self._open.times[0])
 
+    @property
+    def timed(self) -> bool:
+        """Whether the lines read so far have a header that tells a time; those of other streams are messages alone."""
+        return self._formats.timed or (self._wrapping is not None and self._wrapping.timed)
+
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         if state.get("formats") is None:

@@ -30,7 +30,7 @@ METADATA = MetaData()
 POSTS = Table("posts", METADATA, Column("number", Integer, primary_key=True), Column("story", Integer))
 """What whoever posts stories writes in the transaction of a scan: each story once."""
 
-REPLAY_S = 3.0
+REPLAY_S = 2.1
 """A replay goes back further than that: of less, nobody can tell it from lines that are written twice."""
 
 
@@ -48,7 +48,7 @@ class Writer:
         self._events = events
         self._rng = rng
         self._calm = calm
-        self._place = 0
+        self._place = self._whole = 0
         self._partial = b""
         self.drained = False
 
@@ -56,6 +56,13 @@ class Writer:
     def written(self) -> int:
         """How many lines were written, each counted once."""
         return self._place
+
+    def begin(self, time: float) -> None:
+        """Write the events up to a time, without trouble."""
+        while self._events[self._place].time <= time:
+            self._append(self._events[self._place].line + b"\n")
+            self._place += 1
+        self._whole = self._place
 
     def write_until(self, time: float) -> None:
         """Write the events up to a time, with some trouble before, between and after."""
@@ -70,13 +77,13 @@ class Writer:
             return
         middle = self._rng.randint(0, len(lines))
         self._append(self._partial + b"".join(lines[:middle]))
-        self._partial = b""
+        self._partial, self._whole = b"", begin + middle
         if self._rng.random() < 0.5:
             self._trouble()
         rest = b"".join(lines[middle:])
         cut = self._rng.randint(1, len(lines[-1])) if len(lines) > middle and self._rng.random() < 0.3 else 0
         self._append(rest[: len(rest) - cut])
-        self._partial = rest[len(rest) - cut :]
+        self._partial, self._whole = rest[len(rest) - cut :], self._place
         if not self._partial and self._rng.random() < 0.2:
             self._replay()
 
@@ -126,13 +133,11 @@ class Writer:
 
     def _replay(self) -> None:
         """Write the last lines once more, as a shipper does that lost its acknowledgements."""
-        if self._partial or not self._place:
-            return
-        last = self._events[self._place - 1].time
+        last = self._events[self._whole - 1].time
         back = last - self._rng.uniform(REPLAY_S, 300.0)
-        again = [event.line + b"\n" for event in self._events[: self._place] if event.time > back]
-        if self._events[self._place - len(again)].time < last - REPLAY_S + 0.5:
-            self._append(b"".join(again))
+        again = [event for event in self._events[: self._whole] if event.time > back]
+        if again and again[0].time <= last - REPLAY_S:
+            self._append(b"".join(event.line + b"\n" for event in again))
 
 
 class Cut:
@@ -283,7 +288,9 @@ async def scheduled(
     block = 256 * 1024 if calm else rng.choice([700, 5_000, 256 * 1024])
     scanner = Scanner(database, logs, learnt, block)
     start = (BEGIN + begin) * 60.0
-    now, end = start, start + minutes * 60.0
+    now, end = start + 90.0, start + minutes * 60.0
+    writer.begin(now)
+    await scanner.run(now)  # files that were rotated away before the first scan are none of its business
     while now < end:
         now += 600.0 if calm else rng.uniform(20.0, 900.0)
         writer.write_until(now)

@@ -35,7 +35,7 @@ class Limits:
 
 @dataclass(slots=True)
 class Replayed:
-    """What one stream told: stories as they stood in the end, in the order of their detection.
+    """What one stream told: stories as they stood when they grew last, with their ends, in the order of detection.
 
     `lines` are physical ones, `entries` what was counted of them, `replayed` and `too_old` what was not. `clock` is the
     stream's last time (seconds UTC), 0 where its lines tell none. `learning` means that it ended before anything could
@@ -53,7 +53,7 @@ class Replayed:
     down: str | None = None
 
 
-class Replay:
+class Backtest:
     """Replays sources that end. State and stories of each move in one transaction of `database`, as they do live."""
 
     def __init__(
@@ -104,7 +104,7 @@ class Replay:
                     break
         except SourceDown as error:
             told.down = str(error)
-        saving.reports += self._kept([*stream.close(), *stream.open()])
+        saving.reports += self._kept(stream.close())
         await saving.save(stream, version + 1, cursor)
         told.entries, told.replayed, told.too_old = stream.lines, stream.replayed, stream.too_old
         told.clock, told.learning = stream.clock, stream.learning
@@ -129,7 +129,7 @@ class Replay:
 
 
 class _Saving:
-    """The stories of one stream: those not saved yet, and the last state of each, with the chart that shows it best."""
+    """The stories of one stream: what is not saved yet, and each as people should see it afterwards."""
 
     def __init__(self, database: Database, streams: Streams) -> None:
         self._database = database
@@ -140,9 +140,7 @@ class _Saving:
     async def save(self, stream: Stream, version: int, cursor: Cursor) -> None:
         """Write the stream and its stories in one transaction."""
         for report in self.reports:
-            first = self.stories.get(report.id)
-            kept = report if first is None or _shows(report) else first
-            self.stories[report.id] = replace(report, chart=kept.chart, charted=kept.charted)
+            self.stories[report.id] = _joined(self.stories.get(report.id), report)
         saved = Saved(
             name=stream.name,
             version=version,
@@ -157,6 +155,14 @@ class _Saving:
         self.reports = []
 
 
-def _shows(report: Report) -> bool:
-    """Whether the chart of a story that ended holds all of it; else the one of its beginning tells more."""
-    return report.ended is not None and report.ended - report.since <= 60.0 * len(report.chart)
+def _joined(before: Report | None, report: Report) -> Report:
+    """Return a story as it was told last while it went on, with its end, and with the chart that shows it best.
+
+    That is the last one if it holds the whole story, else the first: the onset.
+    """
+    if before is None:
+        return report
+    told = report if report.ended is None else replace(before, ended=report.ended)
+    whole = report.ended is not None and report.ended - report.since <= 60.0 * len(report.chart)
+    shown = report if whole else before
+    return replace(told, chart=shown.chart, charted=shown.charted)
