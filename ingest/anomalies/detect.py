@@ -58,8 +58,14 @@ FALL_WINDOWS = (2, 3)
 FALL_FROM = 25.0
 """A fall leaves a third of at least 25 usual lines; shorter windows cannot tell."""
 
+LOOK_EVERY = 5
+"""Minutes between two looks at all series that speak; those that could be told are looked at every minute."""
+
 TRAFFIC_WINDOWS = (1, 2)
 """Traffic is read over five and fifteen minutes: over one it is noise, over an hour no longer the moment's."""
+
+LEAST_TRAFFIC = 0.05
+"""What follows the traffic is waited for twenty times as long at the most."""
 
 LOUDEST, LEAST_LOUD = 48, 0.05
 """Templates from which the traffic of the moment is read, and the lines a minute that the least of them has."""
@@ -127,6 +133,8 @@ class Detector:
         self._traffic: dict[int, float] = {}
         self._loudest: Ints = np.zeros(0, dtype=np.int64)
         self._unlearnt: deque[tuple[int, Ints, Floats]] = deque()
+        self._rising: Flags = np.zeros(0, dtype=bool)
+        self._floors: Floats = np.zeros((0, len(WINDOWS)))
         self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
 
     # One minute
@@ -231,6 +239,8 @@ class Detector:
             "unlearnt": [list(each) for each in self._unlearnt],
             "loudest": self._loudest,
             "steady": self._steady,
+            "rising": self._rising,
+            "floors": self._floors,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -247,6 +257,7 @@ class Detector:
         self._waiting = dict(state["waiting"])
         self._unlearnt = deque((minute, series, nats) for minute, series, nats in state["unlearnt"])
         self._loudest, self._steady = state["loudest"], state["steady"]
+        self._rising, self._floors = state["rising"], state["floors"]
         self.held = np.zeros(len(self.series), dtype=bool)
         self.pairs_held = np.zeros(len(self.pair_series), dtype=bool)
 
@@ -404,18 +415,23 @@ class Detector:
         return self._traffic[min(max(window, TRAFFIC_WINDOWS[0]), TRAFFIC_WINDOWS[-1])]
 
     def _rises(self, active: Ints) -> list[Signal]:
-        """Return the series that count far more than usual, in the window that shows it best."""
-        if not len(active):
-            return []
-        watched = self.usual.watched()[active] >= ENOUGH_MINUTES
-        active = active[watched & self.judged[active]]
+        """Return the series that count far more than usual, in the window that shows it best.
+
+        Most minutes only those are looked at that count enough to be told at all, every fifth one all of them.
+        """
+        active = active[active < len(self._rising)]
+        active = active[self._rising[active]]
+        if self.minute % LOOK_EVERY:
+            enough = [
+                self.counts.window(length, active) >= self._floors[active, at] for at, length in enumerate(WINDOWS)
+            ]
+            active = active[np.any(enough, axis=0)]
         if not len(active):
             return []
         self._unlearnt.append((self.minute, active, np.zeros((len(WINDOWS), len(active)))))
         rate = self.usual.rate(self.minute, active)
         serious, starts = self.serious[active], self.starts[active] & (rate * 60.0 <= RARE_START)
-        fewest = np.where(serious, FEWEST_SERIOUS, np.where(starts, FEWEST_STARTS, FEWEST_OTHERS))
-        times = np.where(serious | starts, RISE_SERIOUS, RISE_OTHERS)
+        fewest, times = _least(serious, starts)
         best = np.zeros(len(active))
         where = np.zeros(len(active), dtype=np.int64)
         for window, length in enumerate(WINDOWS):
@@ -475,13 +491,12 @@ class Detector:
         """Return what should have spoken again by now."""
         if self.minute % 15 == 0 or len(self._deadlines[0][0]) != len(self.series):
             self._deadlines = _deadlines(self.silence), _deadlines(self.pairs)
-        busy = min(max(self.traffic(2), 0.05), 1.0)
         signals = []
         for silence, all_series, held, deadlines in (
             (self.silence, self.series, self.held, self._deadlines[0]),
             (self.pairs, self.pair_series, self.pairs_held, self._deadlines[1]),
         ):
-            overdue, gap, due = self._overdue(silence, deadlines, late, busy)
+            overdue, gap, due = self._overdue(silence, deadlines, late)
             for place in overdue:
                 series = all_series[place]
                 if not held[place] and self._renamed(series.template, gap[place]):
@@ -492,12 +507,16 @@ class Detector:
         return signals
 
     def _overdue(
-        self, silence: Silence, deadlines: tuple[Floats, Flags], late: float, busy: float
+        self, silence: Silence, deadlines: tuple[Floats, Flags], late: float
     ) -> tuple[list[int], Floats, Floats]:
         """Return the series that are overdue, and all gaps and deadlines; what follows the traffic may wait for it."""
-        due = np.where(deadlines[1], deadlines[0], deadlines[0] / busy)
+        due, regular = deadlines
         gap = self.ticks - silence.last[: len(due)]
-        return [int(place) for place in np.flatnonzero(gap - late >= due)], gap, due
+        overdue = np.flatnonzero(gap - late >= due)
+        if len(overdue):
+            busy = min(max(self.traffic(TRAFFIC_WINDOWS[-1]), LEAST_TRAFFIC), 1.0)
+            overdue = overdue[regular[overdue] | (gap[overdue] - late >= due[overdue] / busy)]
+        return overdue.tolist(), gap, due
 
     def _silence(self, series: Series, gap: float, due: float) -> Signal:
         since = self.minute - int(gap) + 1
@@ -575,6 +594,10 @@ class Detector:
         order = np.argsort(-np.where(known & templates, rate, 0.0))[:LOUDEST]
         self._loudest = order[(known & templates & (rate > LEAST_LOUD))[order]]
         self._steady = np.flatnonzero(known & (rate * WINDOWS[-1] >= FALL_FROM))
+        self._rising = known & self.judged
+        now = self.usual.rate(self.minute, np.arange(len(known)))
+        fewest, times = _least(self.serious, self.starts & (now * 60.0 <= RARE_START))
+        self._floors = np.maximum(fewest[:, None], times[:, None] * now[:, None] * np.array(WINDOWS))
 
     _steady: Ints = np.zeros(0, dtype=np.int64)
 
@@ -582,3 +605,9 @@ class Detector:
 def _deadlines(silence: Silence) -> tuple[Floats, Flags]:
     everyone = np.arange(silence.size)
     return silence.deadline(everyone), silence.regular(everyone)
+
+
+def _least(serious: Flags, starts: Flags) -> tuple[Floats, Floats]:
+    """Return the fewest lines that make a rise, and how many times the usual it must reach."""
+    fewest = np.where(serious, FEWEST_SERIOUS, np.where(starts, FEWEST_STARTS, FEWEST_OTHERS))
+    return fewest, np.where(serious | starts, RISE_SERIOUS, RISE_OTHERS)

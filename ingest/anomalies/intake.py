@@ -24,15 +24,17 @@ AHEAD_S = 90.0
 be off, and one of them must not make all others late."""
 
 WITNESSES = 4
-"""Lines that bear out a jump."""
+AGAINST = 2
+"""Lines that bear out a jump or not: the next four of the only host, or two of others. A host that others do not bear
+out is known to be so much ahead from then on."""
 
 LATE_DECAY = 1.0 / 30.0
 """Lateness is forgotten within half an hour a minute."""
 
 FIRST_SAMPLES = (20, 8, 4, 2, 1, 0)
 SAMPLED = 0.02
-FREE_SAMPLES = 40
-"""The first twenty lines of a template are looked at in full, fewer when that is more than 40 a minute and two in a
+FREE_SAMPLES = 25
+"""The first twenty lines of a template are looked at in full, fewer when that is more than 25 a minute and two in a
 hundred (facts: looking at every line's values halves the speed). What is left of that is spread over all lines."""
 
 PLAIN = ("clock", "late", "lines", "replayed", "too_old", "last_minute")
@@ -45,20 +47,22 @@ ValuesOf = Callable[[int, bytes], list[tuple[int, bytes]]]
 
 @dataclass(slots=True)
 class _Open:
-    """A minute that lines still arrive in."""
+    """A minute that lines still arrive in; `samples` are those whose values count: template, host, text."""
 
     rows: Counter[Row] = field(default_factory=Counter)
-    values: list[Value] = field(default_factory=list)
+    samples: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     firsts: dict[int, First] = field(default_factory=dict)
     late: float = 0.0
-    samples: int = 0
 
 
 class Intake:
     """One stream's clock, replay filter and open minutes."""
 
-    def __init__(self) -> None:
+    def __init__(self, values_of: ValuesOf) -> None:
+        self._values_of = values_of
         self.clock = 0.0
+        self._ahead: dict[bytes, float] = {}
+        self._doubted: tuple[float, float, bytes] | None = None
         self.late = 0.0
         self.lines = 0
         self.replayed = 0
@@ -67,7 +71,7 @@ class Intake:
         self._replays = Repeats()
         self.last_minute = 0
 
-    def add(self, columns: Columns, ids: list[int], values_of: ValuesOf) -> Iterator[Minute]:
+    def add(self, columns: Columns, ids: list[int]) -> Iterator[Minute]:
         """Count entries; yield the minutes that are over, oldest first."""
         if not len(columns):
             return
@@ -78,7 +82,7 @@ class Intake:
         # A minute is judged once: what comes when it was closed by the clock on the wall is a late line of the next.
         minutes = np.maximum((arrivals // MINUTE_S).astype(np.int64), self.last_minute + 1)
         self._count(columns, ids, minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), keep)
-        self._sample(columns, ids, minutes, keep, values_of)
+        self._sample(columns, ids, minutes, keep)
         yield from self.close(int(self.clock // MINUTE_S))
 
     def close(self, until: int) -> Iterator[Minute]:
@@ -88,38 +92,72 @@ class Intake:
             self.late = max(self.late - LATE_DECAY * max(minute - self.last_minute, 0), open_.late, 0.0)
             self.last_minute = minute
             rows = [Row(*row[:-1], lines) for row, lines in open_.rows.items()]
-            yield Minute(minute, rows, open_.values, open_.firsts, self.late)
+            values = [
+                Value(number, host, at, raw)
+                for number, host, text in open_.samples
+                for at, raw in self._values_of(number, text)
+            ]
+            yield Minute(minute, rows, values, open_.firsts, self.late)
 
     # The clock
 
     def _arrivals(self, times: Floats, hosts: list[bytes]) -> Floats:
         """Return what the clock showed when each line came."""
-        start = self.clock or float(times[0])
+        self._doubt(times, hosts)
+        for host, offset in list(self._ahead.items()):
+            self._set_back(host, offset, times, hosts)
+        start = self.clock or float(times[: 4 * WITNESSES].min())
         arrivals = np.maximum.accumulate(np.concatenate(([start], times)))
         jumps = np.flatnonzero(np.diff(arrivals) > AHEAD_S)
-        if len(jumps) and self._mended(times, hosts, jumps):
+        if len(jumps) and self._mended(times, hosts, jumps, start):
             arrivals = np.maximum.accumulate(np.concatenate(([start], times)))
         self.clock = float(arrivals[-1])
         return np.asarray(arrivals[1:])
 
-    def _mended(self, times: Floats, hosts: list[bytes], jumps: Ints) -> bool:
+    def _mended(self, times: Floats, hosts: list[bytes], jumps: Ints, clock: float) -> bool:
         """Set lines that nobody bears out back to the clock of the others; return whether there were any."""
         mended = False
-        clock = self.clock or float(times[0])
         for place in (int(each) for each in jumps):
             clock = max(clock, float(times[:place].max())) if place else clock
             if times[place] - clock <= AHEAD_S:
                 continue
             following = slice(place + 1, place + 1 + 16 * WITNESSES)
             others = [t for t, host in zip(times[following], hosts[following], strict=True) if host != hosts[place]]
-            witnesses = np.array(others if len(others) >= WITNESSES else times[following])[: 4 * WITNESSES]
-            if len(witnesses) >= WITNESSES and np.median(witnesses) < times[place] - AHEAD_S:
-                same = np.fromiter((host == hosts[place] for host in hosts), dtype=bool, count=len(hosts))
-                off = same & (times > float(np.median(witnesses)) + AHEAD_S)
-                off[:place] = False
-                times[off] = np.median(witnesses)
+            witnesses = np.array(others or times[following])[: 4 * WITNESSES]
+            if len(witnesses) < (AGAINST if others else WITNESSES):
+                self._doubted = clock, float(times[place]), hosts[place]
+            elif np.median(witnesses) < times[place] - AHEAD_S:
                 mended = True
+                if others:
+                    self._ahead[hosts[place]] = offset = float(times[place] - np.median(witnesses))
+                    self._set_back(hosts[place], offset, times, hosts)
+                else:
+                    times[place] = np.median(witnesses)
         return mended
+
+    def _doubt(self, times: Floats, hosts: list[bytes]) -> None:
+        """Take a jump back that was the last to be seen of some lines, if those that come now contradict it."""
+        if self._doubted is None:
+            return
+        before, jumped, host = self._doubted
+        others = np.array([time for time, each in zip(times, hosts, strict=True) if each != host])
+        against = others[others < jumped - AHEAD_S]
+        if len(against) < len(others) or self.clock > jumped + AHEAD_S:
+            self._doubted = None
+        elif len(against) >= AGAINST:
+            self.clock, self._doubted = before, None
+            self._ahead[host] = jumped - float(np.median(against))
+
+    def _set_back(self, host: bytes, offset: float, times: Floats, hosts: list[bytes]) -> None:
+        """Set the lines of a host back that are so much ahead of the others; forget it once they are so no more."""
+        same = np.fromiter((each == host for each in hosts), dtype=bool, count=len(hosts))
+        if not same.any():
+            return
+        others = np.maximum.accumulate(np.where(same, self.clock, times))
+        off = same & (times > others + offset / 2.0)
+        times[off] -= offset
+        if same.sum() >= WITNESSES and not off.any():
+            del self._ahead[host]
 
     # Counting
 
@@ -155,7 +193,7 @@ class Intake:
 
     # Sampling
 
-    def _sample(self, columns: Columns, ids: list[int], minutes: Ints, keep: Flags, values_of: ValuesOf) -> None:
+    def _sample(self, columns: Columns, ids: list[int], minutes: Ints, keep: Flags) -> None:
         numbers = np.array(ids, dtype=np.int64)
         order = np.lexsort((np.arange(len(numbers)), numbers, minutes))
         order = order[keep[order]]
@@ -175,31 +213,31 @@ class Intake:
                 )  # fmt: skip
         stride = int(np.ceil(len(order) / max(allowed - (ranks < first).sum(), 1.0)))
         for place in np.sort(order[(ranks < first) | (order % stride == stride - 1)]).tolist():
-            open_ = self._open[int(minutes[place])]
-            open_.samples += 1
-            values = open_.values
-            number, host = ids[place], columns.hosts[place] or columns.services[place]
-            values.extend(Value(number, host, at, raw) for at, raw in values_of(number, columns.texts[place]))
+            host = columns.hosts[place] or columns.services[place]
+            self._open[int(minutes[place])].samples.append((ids[place], host, columns.texts[place]))
 
     def _free(self, minutes: Ints) -> float:
         """Return how many more lines may be looked at in these minutes whatever their number."""
-        return float(sum(max(FREE_SAMPLES - self._open[minute].samples, 0) for minute in np.unique(minutes).tolist()))
+        return float(
+            sum(max(FREE_SAMPLES - len(self._open[minute].samples), 0) for minute in np.unique(minutes).tolist())
+        )
 
     # State
 
     def state(self, clean: Callable[[bytes], bytes]) -> dict[str, Any]:
-        """Return what `restore` needs; texts and words of open minutes are cleaned."""
+        """Return what `restore` needs; texts of open minutes are cleaned."""
         return {
             **{name: getattr(self, name) for name in PLAIN},
+            "ahead": list(self._ahead.items()),
+            "doubted": self._doubted,
             "replays": self._replays.state(),
             "open": [
                 [
                     minute,
                     [[*row[:-1], lines] for row, lines in open_.rows.items()],
-                    [[value.template, value.host, value.position, clean(value.raw)] for value in open_.values],
+                    [[number, host, clean(text)] for number, host, text in open_.samples],
                     [[number, *first._replace(text=clean(first.text))] for number, first in open_.firsts.items()],
                     open_.late,
-                    open_.samples,
                 ]
                 for minute, open_ in self._open.items()
             ],
@@ -209,14 +247,15 @@ class Intake:
         """Go on from a state."""
         for name in PLAIN:
             setattr(self, name, state[name])
+        self._ahead = dict(state["ahead"])
+        self._doubted = tuple(state["doubted"]) if state["doubted"] else None
         self._replays.restore(state["replays"])
-        for minute, rows, values, firsts, late, samples in state["open"]:
+        for minute, rows, samples, firsts, late in state["open"]:
             self._open[minute] = _Open(
                 Counter({_kind(row): row[5] for row in rows}),
-                [Value(*value) for value in values],
+                [(number, host, text) for number, host, text in samples],
                 {number: First(*first) for number, *first in firsts},
                 late,
-                samples,
             )
 
 

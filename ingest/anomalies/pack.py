@@ -16,10 +16,9 @@ Tree = Mapping[str, Any]
 
 def pack(tree: Tree) -> bytes:
     """Return the tree as bytes. Values: None, bool, int, float, str, bytes, lists, mappings with text keys, arrays."""
-    arrays: list[npt.NDArray[Any]] = []
+    arrays = _Arrays()
     head = json.dumps(_flat(tree, arrays), separators=(",", ":")).encode()
-    parts = [len(head).to_bytes(8, "big"), head, *(np.ascontiguousarray(array).tobytes() for array in arrays)]
-    return zlib.compress(b"".join(parts), LEVEL)
+    return zlib.compress(b"".join((len(head).to_bytes(8, "big"), head, *arrays.parts)), LEVEL)
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -33,11 +32,24 @@ def unpack(data: bytes) -> dict[str, Any]:
     return tree
 
 
-def _flat(value: Any, arrays: list[npt.NDArray[Any]]) -> Any:  # noqa: ANN401 - any of the values named above
+class _Arrays:
+    """The bytes of all arrays, one after the other."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self._size = 0
+
+    def put(self, array: npt.NDArray[Any]) -> list[Any]:
+        """Take in an array; return how it is found again."""
+        place = self._size
+        self.parts.append(array.tobytes())
+        self._size += array.nbytes
+        return [place, array.dtype.str, list(array.shape)]
+
+
+def _flat(value: Any, arrays: _Arrays) -> Any:  # noqa: ANN401 - any of the values named above
     if isinstance(value, np.ndarray):
-        place = sum(array.nbytes for array in arrays)
-        arrays.append(value)
-        return {"@array": [place, str(value.dtype), list(value.shape)]}
+        return {"@array": arrays.put(value)}
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, bytes):

@@ -12,7 +12,7 @@ import numpy as np
 from ingest.anomalies.counts import Counts, Floats, Ints
 from ingest.anomalies.measures import JUMP_MINUTES, JUMP_VALUES, SPANS, Measures, scaled, unscaled
 from ingest.anomalies.quantity import Unit, unit_of
-from ingest.anomalies.shares import SPAN_MINUTES, Shares
+from ingest.anomalies.shares import FEWEST_HITS, SPAN_MINUTES, Shares
 from ingest.anomalies.signal import Series, Signal, Value
 from ingest.logs.values import number
 
@@ -24,8 +24,8 @@ FEW_WORDS = 16
 """A place is one of words when its first values are so few different ones."""
 SURE_AFTER = 200
 """So many values are looked at before that is decided."""
-LONGEST_WORD = 40
-"""Bytes; longer ones are texts."""
+LONGEST_WORD, MOST_WORD_DIGITS = 32, 4
+"""Bytes and digits of a word: an outcome, a state, a status code; what is longer is a text, what has more is an id."""
 MOST_WORDS_HERE = 48
 
 NUMERIC = 0.5
@@ -51,13 +51,14 @@ Clean = Callable[[bytes], bytes]
 class Place:
     """A variable position of a template.
 
-    `seen` has the checksums of what stood there until it is known whether it holds few words; then `words` has the
+    `seen` has the checksums of what stood there first; once it is `sure` that it holds few words, `words` has the
     series of each, and `lines` is the series of all its lines. `unit` is what its first number named. `whole` and
     `hosts` are the series of its numbers; an `idle` place holds neither few words nor amounts, but names.
     """
 
-    seen: set[int] | None = field(default_factory=set)
-    longest: int = 0
+    seen: set[int] = field(default_factory=set)
+    sure: bool = False
+    wordy: bool = True
     words: dict[bytes, int] | None = None
     lines: int = -1
     looked_at: int = 0
@@ -168,7 +169,7 @@ class Places:
             if place.idle:
                 continue
             place.looked_at += 1
-            if place.seen is not None:
+            if not place.sure:
                 self._look_at(place, raw)
             if place.words is not None and (word := self._word(place, template, position, raw)) is not None:
                 words.append(word)
@@ -192,25 +193,25 @@ class Places:
 
     def _look_at(self, place: Place, raw: bytes) -> None:
         """Learn whether a place holds few words; then each is a series of its own from when it is next seen."""
-        seen = place.seen or set()
+        seen = place.seen
         if len(seen) <= FEW_WORDS:
             seen.add(crc32(raw))
-            place.seen, place.longest = seen, max(place.longest, len(raw))
+            place.wordy = place.wordy and is_word(raw)
         if place.looked_at < SURE_AFTER:
             return
-        if 1 < len(seen) <= FEW_WORDS and place.longest <= LONGEST_WORD:
+        if 1 < len(seen) <= FEW_WORDS and place.wordy:
             place.words = {}
             place.lines = self._lines_kept
             self._lines_kept += 1
             self.lines.grow(self._lines_kept)
-        place.seen = None
+        place.sure = True
         place.idle = place.words is None and place.numeric < NUMERIC * place.looked_at
 
     def _word(self, place: Place, template: int, position: int, raw: bytes) -> int | None:
         words = place.words or {}
         if raw in words:
             return words[raw]
-        if len(words) >= MOST_WORDS_HERE:
+        if len(words) >= MOST_WORDS_HERE or not is_word(raw):
             place.words = None
             return None
         return self._new_word(place, template, position, raw)
@@ -225,7 +226,7 @@ class Places:
         self.worded.append(Series(template=template, position=position, word=raw))
         self.lines_of.append(place.lines)
         self.shares.grow(index + 1)
-        self.shares.total[index] = min(place.looked_at - 1, 5_000) if place.looked_at > 2 * SURE_AFTER else 0
+        self.shares.total[index] = 0 if crc32(raw) in place.seen else min(place.looked_at - 1, 5_000)
         self.held_words = np.append(self.held_words, False)
         return index
 
@@ -302,7 +303,10 @@ class Places:
     def _shifts(self, minute: int, needed: float) -> Iterator[Signal]:
         if not self.worded:
             return
-        active = np.flatnonzero(self.shares.counts.window(1, np.arange(len(self.worded))) > 0)
+        many = self.shares.counts.window(SPAN_MINUTES[-1], slice(0, len(self.worded))) >= FEWEST_HITS
+        active = np.flatnonzero(many & (self.shares.counts.window(1, slice(0, len(self.worded))) > 0))
+        if not len(active):
+            return
         lines_of = _ints(self.lines_of)[active]
         for place, length in enumerate(SPAN_MINUTES):
             lines = self.lines.window(length, lines_of)
@@ -347,18 +351,20 @@ def _ints(values: Sequence[int]) -> Ints:
     return np.array(values, dtype=np.int64)
 
 
+def is_word(raw: bytes) -> bool:
+    """Whether a value may be one of few words, rather than a text or an id."""
+    return len(raw) <= LONGEST_WORD and len(raw) - len(raw.translate(None, _DIGITS)) <= MOST_WORD_DIGITS
+
+
 def _flat(place: Place) -> list[Any]:
-    seen = None if place.seen is None else sorted(place.seen)
     words = None if place.words is None else list(place.words.items())
     return [
-        seen, place.longest, words, place.lines, place.looked_at, place.unit, place.numeric, place.whole,
+        sorted(place.seen), place.sure, place.wordy, words, place.lines, place.looked_at, place.unit, place.numeric, place.whole,
         list(place.hosts.items()), place.idle,
     ]  # fmt: skip
 
 
 def _full(state: list[Any]) -> Place:
-    seen, longest, words, lines, looked_at, unit, numeric, whole, hosts, idle = state
+    seen, sure, wordy, words, lines, looked_at, unit, numeric, whole, hosts, idle = state
     kept = None if words is None else dict(words)
-    return Place(
-        None if seen is None else set(seen), longest, kept, lines, looked_at, unit, numeric, whole, dict(hosts), idle
-    )
+    return Place(set(seen), sure, wordy, kept, lines, looked_at, unit, numeric, whole, dict(hosts), idle)

@@ -6,8 +6,8 @@ that whoever posts them can put the intent into the same one.
 
 import hashlib
 import time as clocks
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 
@@ -17,7 +17,7 @@ from ingest.anomalies.report import Report
 from ingest.anomalies.store import Saved, Streams
 from ingest.anomalies.stream import Redact, Stream
 from ingest.errors import SourceDown
-from ingest.logs.source import Source
+from ingest.logs.source import Batch, Source
 
 GRACE_S = 5.0
 """Lines of a minute may come so late before it is judged: shippers flush every 1 to 5 s (Vector, Fluent Bit)."""
@@ -83,22 +83,22 @@ class Scan:
         self._stream = None  # what is half done must not be gone on with; `save` brings it back
         cursor = saved.cursor if saved else {}
         scanned = Scanned(stream, saved or Saved(self.source.name, 0, cursor, b"", 0, 0.0, now))
-        before, began = stream.lines, self._tick()
-        known = {report.id for report in stream.open()}
-        try:
-            async for batch in self.source.read(cursor):
-                scanned.reports += stream.feed(batch)
-                cursor = batch.cursor
-                if stream.lines - before >= MOST_LINES:
-                    scanned.behind = True
-                    break
-        except SourceDown as error:
-            scanned.down = str(error)
+        before, told, began = stream.lines, stream.stories, self._tick()
+        async with _closing(self.source.read(cursor)) as batches:
+            try:
+                async for batch in batches:
+                    scanned.reports += stream.feed(batch)
+                    cursor = batch.cursor
+                    if stream.lines - before >= MOST_LINES:
+                        scanned.behind = True
+                        break
+            except SourceDown as error:
+                scanned.down = str(error)
         if stream.lines == before or stream.clock > now - CAUGHT_UP_S:
             scanned.reports += [] if scanned.behind or scanned.down else stream.close(now - GRACE_S)
         scanned.lines = stream.lines - before
         scanned.flooding = scanned.lines >= FLOOD * max(now - scanned.saved.scanned_at, 1.0)
-        scanned.opened = [each for each in _first(scanned.reports) if each.id not in known and each.ended is None]
+        scanned.opened = [each for each in _first(scanned.reports) if each.id > told]
         scanned.saved = Saved(
             name=self.source.name,
             version=scanned.saved.version + 1,
@@ -137,6 +137,16 @@ class Scan:
         stream = Stream(self.source.name, self._redact, timezone=self._timezone, tell_from=self._tell_from)
         stream.number_after(await self._streams.last_story(self.source.name))
         return stream
+
+
+@asynccontextmanager
+async def _closing(batches: AsyncIterator[Batch]) -> AsyncIterator[AsyncIterator[Batch]]:
+    """Yield what a source reads; in the end, whatever came between, it lets go of what it had open."""
+    try:
+        yield batches
+    finally:
+        if isinstance(batches, AsyncGenerator):
+            await batches.aclose()
 
 
 def _digest(state: bytes) -> bytes:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ingest.anomalies.detect import Detector
+from ingest.anomalies.hidden import Hidden
 from ingest.anomalies.intake import Intake
 from ingest.anomalies.pack import pack, unpack
 from ingest.anomalies.quantity import Unit, unit_beside
@@ -33,6 +34,8 @@ CHART_MINUTES = 60
 MOST_CHANGES = 8
 MOST_ALSO = 6
 MOST_EXAMPLES = 3
+MOST_NAMES = 20_000
+"""Hosts and services that are known to be clean."""
 MOST_TEXT = 2_000
 """Characters of an example that are shown."""
 
@@ -51,14 +54,17 @@ class Stream:
         self._redact = redact
         self._timezone = timezone
         self._parser = Parser(timezone)
-        self._miner = Miner()
+        self._miner = Miner(clean=self._clean)
         self._begin()
 
     def _begin(self) -> None:
-        self._intake = Intake()
+        self._intake = Intake(self._values)
         self._detector = Detector(self._miner.words, self._clean)
         self._stories = Stories(self._about)
+        self._names: dict[bytes, bytes] = {}
+        self._hidden = Hidden(self._clean)
         self._firsts: dict[int, First] = {}
+        self._cleaned: dict[int, tuple[First, First]] = {}
         self._merged: dict[int, int] = {}
 
     @property
@@ -109,7 +115,7 @@ class Stream:
         """Learn all that was seen and forget when: the next lines are those of another stream."""
         self.close()
         self._detector.settle()
-        self._intake = Intake()
+        self._intake = Intake(self._values)
         self._stories = Stories(self._about)
         self._parser = Parser(self._timezone)
 
@@ -118,7 +124,22 @@ class Stream:
             return []
         if self.tell_from is None:
             self.tell_from = columns.times[0] + LEARN_S
-        return self._observed(self._intake.add(columns, self._mined(columns), self._miner.values))
+        for names in (columns.hosts, columns.services):
+            self._clean_names(names)
+        return self._observed(self._intake.add(columns, self._mined(columns)))
+
+    def _values(self, template: int, text: bytes) -> list[tuple[int, bytes]]:
+        return self._hidden.shown(template, text, self._miner.values(template, text))
+
+    def _clean_names(self, names: list[bytes]) -> None:
+        """Take secrets out of names, in place: whatever stands in a header may be one."""
+        for name in set(names) - self._names.keys():
+            if len(self._names) >= MOST_NAMES:
+                self._names.clear()
+            self._names[name] = self._clean(name)
+        changed = {name for name in set(names) if self._names[name] != name}
+        if changed:
+            names[:] = [self._names[name] if name in changed else name for name in names]
 
     def _mined(self, columns: Columns) -> list[int]:
         ids = self._miner.ids(columns.texts, columns.levels)
@@ -126,6 +147,7 @@ class Stream:
             if gone not in self._merged:
                 self._merged[gone] = stays
                 self._detector.merge(gone, stays)
+                self._hidden.clear()
         return ids
 
     def _observed(self, minutes: Iterable[Minute]) -> list[Report]:
@@ -143,6 +165,11 @@ class Stream:
         return reports
 
     # Stories out
+
+    @property
+    def stories(self) -> int:
+        """The number of the last story that was told, 0 before the first."""
+        return self._stories.number
 
     def number_after(self, last: int) -> None:
         """Give the stories that come numbers after this one: it was told already."""
@@ -247,23 +274,23 @@ class Stream:
             {
                 "version": VERSION,
                 "tell_from": self.tell_from,
-                "parser": self._parser.state,
+                "parser": self._parser.state_with(self._clean),
                 "miner": self._miner.state(),
                 "intake": self._intake.state(self._clean),
                 "detector": self._detector.state(),
                 "stories": self._stories.state(),
-                "firsts": [
-                    [number, first.time, self._clean(first.text), first.host, first.service, first.level]
-                    for number, first in self._firsts.items()
-                    if number in self._wanted()
-                ],
+                "firsts": [[number, *first] for number, first in self._clean_firsts().items()],
                 "merged": list(self._merged.items()),
             }
         )
 
-    def _wanted(self) -> set[int]:
-        """Return the templates whose examples must be kept: those of stories."""
-        return {template for story in self._stories.told for template in story.templates}
+    def _clean_firsts(self) -> Mapping[int, First]:
+        """Return the examples without secrets; those of templates that did not speak since the last time are so."""
+        for number, first in self._firsts.items():
+            known = self._cleaned.get(number)
+            if known is None or known[0] is not first:
+                self._cleaned[number] = first, first._replace(text=self._clean(first.text))
+        return {number: cleaned for number, (_, cleaned) in self._cleaned.items()}
 
     @classmethod
     def restore(cls, name: str, redact: Redact, state: bytes, *, timezone: tzinfo = UTC) -> "Stream":
@@ -277,12 +304,13 @@ class Stream:
 
     def _resume(self, tree: Mapping[str, Any]) -> None:
         self._parser.restore(tree["parser"])
-        self._miner = Miner.restore(tree["miner"])
+        self._miner = Miner.restore(tree["miner"], self._clean)
         self._begin()
         self._intake.restore(tree["intake"])
         self._detector.restore(tree["detector"])
         self._stories.restore(tree["stories"])
         self._firsts = {number: First(*first) for number, *first in tree["firsts"]}
+        self._cleaned = {number: (first, first) for number, first in self._firsts.items()}
         self._merged = dict(tree["merged"])
         self._detector.hold(self._stories.held())
 

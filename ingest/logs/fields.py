@@ -33,6 +33,7 @@ MOST_DEPTH: Final = 3
 _MOST_PLANS = 10_000
 _LEAST_EPOCH = 9
 """Digits of seconds since 1970: from 1973 on."""
+_NUMBERS = {int, float}
 _BLANK = " \t\r\n\v\f"
 
 
@@ -59,8 +60,8 @@ def told_by(names: Sequence[str], wanted: str) -> str | None:
     return next((name for name in _ranked(wanted) if name in names), None)
 
 
-def _planned(names: Sequence[str]) -> _Plan:
-    left = dict.fromkeys(names)
+def _planned(names: Sequence[str], lists: Sequence[str]) -> _Plan:
+    left = dict.fromkeys(name for name in names if name not in lists)
 
     def taken(wanted: str) -> int | None:
         name = told_by(list(left), wanted)
@@ -68,7 +69,7 @@ def _planned(names: Sequence[str]) -> _Plan:
         return None if name is None else names.index(name)
 
     time, level, service, host, message = map(taken, (TIMES, LEVELS, SERVICES, HOSTS, MESSAGES))
-    rest = tuple((place, name) for place, name in enumerate(names) if name in left)
+    rest = tuple((place, name) for place, name in enumerate(names) if name in left or name in lists)
     return _Plan(time, level, service, host, message, rest)
 
 
@@ -89,32 +90,37 @@ class Reader:
     def __init__(self, known: Known, encoding: str) -> None:
         self._known = known
         self._encoding = encoding
-        self._plans: dict[tuple[str, ...], _Plan] = {}
+        self._plans: dict[tuple[tuple[str, ...], tuple[str, ...]], _Plan] = {}
 
-    def columns(self, names: tuple[str, ...], values: Sequence[Sequence[Any]], count: int) -> Columns:
+    def columns(
+        self, names: tuple[str, ...], values: Sequence[Sequence[Any]], count: int, lists: tuple[str, ...] = ()
+    ) -> Columns:
         """Return the entries of `count` records: the message is the logger's, then ` name=value` of all other fields.
 
-        The values are plain ones or lists of them; empty ones are left out. About 1.5 us a record of seven fields.
+        The values are plain ones; those of `lists` are lists, which tell neither times nor messages. Empty ones are
+        left out. About 1.5 us a record of seven fields.
         """
-        plan = self._plan(names)
+        plan = self._plan(names, lists)
         services = self._words(values, plan.service, self._known.services.__getitem__, count)
-        pods = self._words(values, plan.service, self._known.pods.__getitem__, count)
         hosts = self._words(values, plan.host, bytes, count)
+        if b"" in hosts:
+            pods = self._words(values, plan.service, self._known.pods.__getitem__, count)
+            hosts = [host or pod for host, pod in zip(hosts, pods, strict=True)]
         return Columns(
             [NEVER] * count if plan.time is None else times_of(values[plan.time], self._known.times),
-            [host or pod for host, pod in zip(hosts, pods, strict=True)],
+            hosts,
             services,
             [0] * count if plan.level is None else _each(values[plan.level], self._rank),
             self._texts(plan, values, count),
             [1] * count,
         )
 
-    def _plan(self, names: tuple[str, ...]) -> _Plan:
-        plan = self._plans.get(names)
+    def _plan(self, names: tuple[str, ...], lists: tuple[str, ...]) -> _Plan:
+        plan = self._plans.get((names, lists))
         if plan is None:
             if len(self._plans) >= _MOST_PLANS:
                 self._plans.clear()
-            self._plans[names] = plan = _planned(names)
+            self._plans[names, lists] = plan = _planned(names, lists)
         return plan
 
     def _rank(self, value: object) -> int:
@@ -155,10 +161,9 @@ class Reader:
 
 def _each(column: Sequence[Any], of: Callable[[Any], Any]) -> list[Any]:
     """Return `of` each value; of few different ones each is worked out once."""
-    try:
-        found = {value: of(value) for value in set(column)}
-    except TypeError:  # a list
+    if len(set(map(type, column))) > 1:  # True is 1 to a dictionary
         return [of(value) for value in column]
+    found = {value: of(value) for value in set(column)}
     return [found[value] for value in column]
 
 
@@ -168,6 +173,8 @@ def text_of(value: object) -> str:
         return value
     if value is None:
         return ""
+    if type(value) in _NUMBERS:
+        return str(value)
     try:
         return orjson.dumps(value).decode()
     except TypeError:  # a number beyond 64 bits, half a character in a list
@@ -182,7 +189,7 @@ def _named(name: str, column: Sequence[Any]) -> tuple[str, Sequence[Any]]:
     """Return the form of a further field and its column: with the name in the form where every value is shown."""
     named = f" {name}=".replace("%", "%%") + "%s"
     kinds = set(map(type, column))
-    if kinds <= {int, float}:
+    if kinds <= _NUMBERS:
         return named, column
     texts = column if kinds == {str} else list(map(text_of, column))
     if max(map(len, texts)) > MOST_VALUE:
@@ -199,7 +206,7 @@ def times_of(column: Sequence[Any], times: Times) -> list[float]:
         return _each(column, lambda value: _time(value, times))
     texts = [stamp.encode("utf-8", "replace") for stamp in column]
     if (distinct := set(texts)) and len(distinct) * 4 < len(texts):
-        known = {text: times.one(text) for text in sorted(distinct)}
+        known = {text: times.one(text) for text in dict.fromkeys(texts)}
         return [known[text] for text in texts]
     found = stamp_in(texts[0])
     block = b"\n".join([*texts, b""])

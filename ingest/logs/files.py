@@ -1,16 +1,19 @@
 """Log files as a source: what was written since, whatever rotation did to the files. Knows no line format."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final, ParamSpec, TypeVar, cast
 
 from ingest.errors import SourceDown
 from ingest.logs.names import age_of, matching, stem_of
 from ingest.logs.opened import Mark, Opened
 from ingest.logs.pieces import Pieces
 from ingest.logs.source import Batch, Cursor
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 BLOCK: Final = 512 * 1024
 """Ours: bytes read at once. About two thousand lines: their columns stay in the processor's cache (nearly twice as fast
@@ -44,16 +47,29 @@ class Files:
         """
         marks = [Mark.restored(each) for each in cast("list[dict[str, Any]]", cursor.get("files", []))]
         with ExitStack() as stack:
-            batches = await asyncio.to_thread(self._begun, stack, marks)
-            while (batch := await asyncio.to_thread(self._next, batches)) is not None:
+            batches = await _in_thread(self._begun, stack, marks)
+            while (batch := await _in_thread(self._next, batches)) is not None:
                 yield batch
+
+    async def newest(self) -> float | None:
+        """Return when the files were last written (seconds UTC). Raises SourceDown when there is none."""
+        return await asyncio.to_thread(self._written)
+
+    def _written(self) -> float | None:
+        try:
+            files = [path.stat() for path in self._given()]
+        except OSError as error:
+            raise self._down(error) from error
+        if not files:
+            raise self._missing()
+        return max((file.st_mtime for file in files if file.st_size), default=None)
 
     def _begun(self, stack: ExitStack, marks: Sequence[Mark]) -> Iterator[Batch]:
         try:
             given = set(self._given())
             files = [stack.enter_context(file) for file in _opened(given | _siblings(given, marks))]
             if not files:
-                raise SourceDown(f"{self._name} has no file at {', '.join(self._paths)}: check the path.")
+                raise self._missing()
             starts = _starts(files, marks, given)
         except (OSError, EOFError) as error:
             raise self._down(error) from error
@@ -65,6 +81,9 @@ class Files:
         except (OSError, EOFError) as error:
             raise self._down(error) from error
 
+    def _missing(self) -> SourceDown:
+        return SourceDown(f"{self._name} has no file at {', '.join(self._paths)}: check the path.")
+
     def _down(self, error: Exception) -> SourceDown:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else "its packing is damaged"
         return SourceDown(f"{self._name} cannot be read ({reason}): check the files at {', '.join(self._paths)}.")
@@ -72,6 +91,20 @@ class Files:
     def _given(self) -> Iterator[Path]:
         for path in self._paths:
             yield from (each for each in matching(path) if each.is_file())
+
+
+async def _in_thread(work: Callable[P, T], *given: P.args, **named: P.kwargs) -> T:
+    """Return what `work` returns in a thread; who is cancelled waits for it, else it opens files that nobody closes."""
+    task = asyncio.ensure_future(asyncio.to_thread(work, *given, **named))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        while not task.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([task])
+        if not task.cancelled():
+            task.exception()  # looked at: who cancelled us does not wait for it
+        raise
 
 
 def _opened(paths: set[Path]) -> Iterator[Opened]:

@@ -1,6 +1,7 @@
 """Lines to columns: time, host, service, level and message of every entry of one stream. Does no I/O."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from math import isnan
 from typing import Any
@@ -46,6 +47,16 @@ class Parser:
             "time": self._time,
             "open": held,
         }
+
+    def state_with(self, clean: Callable[[bytes], bytes]) -> dict[str, object]:
+        """Return the state, the entry that is still open with its texts as `clean` leaves them."""
+        held = self._open
+        if held is None:
+            return self.state
+        self._open = replace(held, hosts=[*map(clean, held.hosts)], services=[*map(clean, held.services)])
+        self._open.texts = [*map(clean, held.texts)]
+        state, self._open = self.state, held
+        return state
 
     @property
     def held(self) -> float | None:

@@ -4,8 +4,12 @@ import re
 from collections.abc import Iterable, Sequence
 from glob import has_magic
 from pathlib import Path
+from typing import Final
 
 from ingest.errors import WrongUse
+
+STREAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+"""A name for a stream: what stands in an address and in a file's name without being written otherwise."""
 
 _ENDINGS = frozenset("log tsv csv txt json jsonl ndjson out err logfmt".split())
 _UNREAD = frozenset((".bz2", ".xz", ".zst", ".zip", ".7z", ".lz4"))

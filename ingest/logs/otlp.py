@@ -29,7 +29,7 @@ _FILE: Final = ("log.file.name", "log.file.path", "log.iostream")
 _LEVELS: Final = (UNKNOWN, *[DEBUG] * 8, *[INFO] * 4, *[WARN] * 4, *[ERROR] * 4, *[FATAL] * 4)
 """By severityNumber, 1 to 24 (logs data model, SeverityNumber)."""
 
-_NANO: Final = 1e9
+_NANO: Final = 10**9
 _MOST_DEPTH: Final = 8
 
 

@@ -1,7 +1,6 @@
 """Log lines that shippers push: kept in the database, without secrets, until they are scanned. Knows no HTTP."""
 
 import asyncio
-import re
 import zlib
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Iterator, Sequence
 from typing import Any, Final
@@ -27,6 +26,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from ingest.database import Database, metadata
 from ingest.errors import BacklogFull, SourceDown, Unreadable
 from ingest.logs.edge import spread
+from ingest.logs.names import STREAM
 from ingest.logs.shipped import events_of
 from ingest.logs.source import Batch, Cursor, Defaults
 from ingest.logs.times import NEVER
@@ -45,9 +45,6 @@ pushed_table = Table(
     Index("ix_log_pushed_stream_id", "stream", "id"),
     sqlite_autoincrement=True,
 )
-
-STREAM: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
-"""A stream's name: what stands in an address and in a file's name without being written otherwise."""
 
 ROW_LINES: Final = 5_000
 """Ours: lines of one row; the columns of so many stay in the processor's cache."""
@@ -132,9 +129,11 @@ class Pushed:
     committed with what was counted up to it.
     """
 
-    def __init__(self, name: str, database: Database) -> None:
+    def __init__(self, name: str, database: Database, *, most: int = ROW_LINES) -> None:
+        """`most` is how many lines rows may have that are read at once."""
         self._name = name
         self._database = database
+        self._most = most
 
     @property
     def name(self) -> str:
@@ -175,7 +174,7 @@ class Pushed:
                 await connection.execute(delete(pushed_table).where(scanned))
 
     async def _rows(self, place: int) -> Sequence[Any]:
-        """Return the next rows, as many as make a batch of about ROW_LINES lines."""
+        """Return the next rows, as many as make a batch of about the most lines."""
         table = pushed_table.c
         later = (table.stream == self._name) & (table.id > place)
         async with self._database.read() as connection:
@@ -184,7 +183,7 @@ class Pushed:
             )
             last, lines = place, 0
             for number, count in counts:
-                if lines and lines + count > ROW_LINES:
+                if lines and lines + count > self._most:
                     break
                 last, lines = number, lines + count
             found = select(table.id, table.received_at, table.body).where(later & (table.id <= last))

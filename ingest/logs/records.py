@@ -14,7 +14,7 @@ from ingest.logs.levels import UNKNOWN
 from ingest.logs.times import NEVER
 
 _PAIR = re.compile(r'([\w.@/-]+)=(?:"((?:[^"\\]|\\.)*)"|(\S*))', re.ASCII)
-_VALUE = r'("(?:[^"\\\n]|\\.)*+"(?=\s)|[^\s"]\S*+|(?=\s))'
+_VALUE = r'("(?:[^"\\\n]|\\.)*+"|[^\s"]\S*+|(?=\s))'
 _ESCAPE = re.compile(r'\\(["\\nt])')
 _ESCAPED = {"n": "\n", "t": "\t", '"': '"', "\\": "\\"}
 
@@ -60,11 +60,24 @@ class Records:
         for names, group in shapes_of(records):
             within = [records[at] for at in group] if len(group) < len(records) else records
             values = list(zip(*(fields.values() for fields in within), strict=True))
-            at = [places[place] for place in group]
-            if any(dict in set(map(type, column)) for column in values):
+            at = places if len(group) == len(places) else [places[place] for place in group]
+            kinds = {kind for column in values for kind in set(map(type, column))}
+            if dict in kinds:
                 self._add(out, at, [flat(fields) for fields in within])
+            elif list in kinds:
+                self._add_lists(out, at, names, within)
             else:
                 _put(out, at, self._reader.columns(names, values, len(at)))
+
+    def _add_lists(self, out: Columns, places: Sequence[int], names: tuple[str, ...], records: list[Fields]) -> None:
+        """Write records of the same names: those that have lists under the same ones together."""
+        groups: dict[tuple[str, ...], list[int]] = {}
+        for at, fields in enumerate(records):
+            groups.setdefault(tuple(name for name in names if isinstance(fields[name], list)), []).append(at)
+        for lists, group in groups.items():
+            values = list(zip(*(records[at].values() for at in group), strict=True))
+            part = self._reader.columns(names, values, len(group), lists)
+            _put(out, [places[at] for at in group], part)
 
     def _shaped(self, lines: Sequence[bytes], out: Columns) -> Sequence[int]:
         """Read the lines of known shapes; return the places of the others."""
@@ -140,7 +153,7 @@ def kind_of(line: bytes) -> str | None:
 
 def _unquoted(column: Sequence[str]) -> Sequence[str]:
     """Return values without their quotes; a column mostly has quotes or has none."""
-    if not any(value[:1] == '"' for value in column):
+    if '"' not in "".join(column):
         return column
     return [_unescaped(value[1:-1]) if value[:1] == '"' else value for value in column]
 

@@ -35,6 +35,8 @@ LEAD: Final = 0.5
 
 _VARIABLE = re.compile(rb"[\x1a\x1d]")
 _NUMBER = re.compile(rb"[0-9.,:-]+")
+_VALUE: Final = b"\x00"
+"""Where a value stands in a pattern that is being built; masked text holds no such byte."""
 
 
 def slots(template: Template) -> list[int]:
@@ -43,8 +45,15 @@ def slots(template: Template) -> list[int]:
 
 
 def reader(template: Template) -> re.Pattern[bytes]:
-    """Return the pattern that takes the values out of a line by `fullmatch`, one group for each of `slots`."""
-    return re.compile(_joined(template, [b"(.*?)"] * len(slots(template)), rb"\s+"), re.DOTALL)
+    """Return the pattern that takes the values out of a line by `fullmatch`, one group for each of `slots`.
+
+    Each value ends where the constant behind it first stands, and is not asked again (an atomic group): a line that
+    does not fit is known at once, where going back would take the length of the line to the power of the values.
+    """
+    pieces = _joined(template, [_VALUE] * len(slots(template)), rb"\s+").split(_VALUE)
+    ended = b"".join(b"(?>(.*?)" + piece + b")" for piece in pieces[1:-1])
+    last = (b"(.*?)" + pieces[-1]) if len(pieces) > 1 else b""
+    return re.compile(pieces[0] + ended + last, re.DOTALL)
 
 
 def pattern_of(template: Template, texts: Sequence[bytes]) -> re.Pattern[bytes] | None:

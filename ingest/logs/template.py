@@ -8,7 +8,7 @@ Lines whose keys never come again are known by the shape of their template. Know
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, Self, cast
 
 from ingest.logs.cache import Cache
@@ -50,12 +50,22 @@ MOST_MERGED: Final = 20_000
 _HEX: Final = b"0123456789abcdefABCDEF-.:"
 _WARNINGS: Final = re.compile(b"[\x03-\x05]")
 _VERSION: Final = 1
+_SECRET: Final = re.compile(rb"\[secret:[^\]\n]*\]")
+_VALUE: Final = b"0"
+"""What stands where a secret was: a value to every mask."""
+
+Clean = Callable[[bytes], bytes]
+"""Returns a message without its secrets, `[secret:KIND#HASH]` in their places."""
 
 
 class Miner:
-    """The templates of one stream, at most `most`. Not for two threads at once."""
+    """The templates of one stream, at most `most`. Not for two threads at once.
 
-    def __init__(self, most: int = MOST_TEMPLATES) -> None:
+    `clean` takes the secrets out of a message: no template is made of one that it has not seen.
+    """
+
+    def __init__(self, most: int = MOST_TEMPLATES, clean: Clean = bytes) -> None:
+        self._clean = clean
         self._tree = Tree(most)
         self._keys: Cache = Cache()
         self._apart: Cache = Cache()
@@ -152,12 +162,12 @@ class Miner:
         return json.dumps(known, separators=(",", ":")).encode()
 
     @classmethod
-    def restore(cls, state: bytes) -> Self:
+    def restore(cls, state: bytes, clean: Clean = bytes) -> Self:
         """Return the miner of a state; raises `ValueError` if it is not one of this version."""
         known = json.loads(state)
         if not isinstance(known, dict) or known.get("version") != _VERSION:
             raise ValueError("This is no state of the log miner of this version.")
-        miner = cls(known["most"])
+        miner = cls(known["most"], clean)
         miner._resume(known)
         return miner
 
@@ -225,10 +235,17 @@ class Miner:
                 self._looks -= 1
                 if self._looks < 0:
                     return OTHER
-            number = self._skeletons[skeleton] = self._tree.place(skeleton)
+            number = self._skeletons[skeleton] = self._placed(text, skeleton)
         number = self.merged.get(number, number)
         self._seen[number] += 1
         return number
+
+    def _placed(self, text: bytes, skeleton: bytes) -> int:
+        """Return the id of a message that is told by a skeleton for the first time."""
+        cleaned = self._clean(text)
+        if cleaned == text:
+            return self._tree.place(skeleton)
+        return self._tree.place(masked(_SECRET.sub(_VALUE, cleaned)))
 
     def _learnt(self, text: bytes, key: bytes) -> int:
         """Return the id of a message that was not known; its key is from now on, once its template is well known."""

@@ -30,7 +30,7 @@ PATIENCE_S = 60.0
 
 
 def outages(minute: int, rng: random.Random, events: list[Event]) -> list[Event]:
-    """A new error after an hour, and no heartbeat from the hundredth minute on."""
+    """Add a new error after an hour, and no heartbeat from the hundredth minute on."""
     past = minute - LEARNT
     if 60 <= past < 75:
         return events + some(minute, rng, 5, "ERROR", "billing", lambda _rng: "cannot reach ledger: connection reset")

@@ -9,14 +9,13 @@ import gzip
 import random
 import shutil
 from collections.abc import AsyncIterator, Callable, Coroutine, Generator
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Column, Integer, MetaData, Table, insert, select
 
-from ingest.anomalies.report import Report
 from ingest.anomalies.scan import Scan
 from ingest.anomalies.store import Streams
 from ingest.database import Database, metadata
@@ -182,11 +181,12 @@ class Dying:
 
     async def read(self, cursor: Cursor) -> AsyncIterator[Batch]:
         """Yield what the files have, as far as it goes."""
-        async for batch in self.files.read(cursor):
-            if not self.left:
-                raise Dead
-            self.left -= 1
-            yield batch
+        async with aclosing(self.files.read(cursor)) as batches:  # type: ignore[type-var] - a generator
+            async for batch in batches:
+                if not self.left:
+                    raise Dead
+                self.left -= 1
+                yield batch
 
 
 @dataclass(slots=True)
@@ -262,7 +262,7 @@ async def outcome(database: Database) -> Outcome:
     assert saved is not None
     async with database.read() as connection:
         posts = list(await connection.scalars(select(POSTS.c.story).order_by(POSTS.c.story)))
-    stories: list[Report] = await streams.stories()
+    stories = await streams.stories()
     return Outcome(saved.lines, sorted((story.id, story.kind, story.template) for story in stories), posts)
 
 

@@ -34,7 +34,7 @@ class Event:
         return f"{stamp}Z {self.host} {self.level} {self.service}: {self.message}".encode()
 
     def later(self, seconds: float) -> "Event":
-        """The same event, stamped so much later."""
+        """Return the same event, stamped so much later."""
         return replace(self, time=self.time + seconds)
 
 
@@ -69,7 +69,7 @@ def at(minute: int, rng: random.Random) -> float:
     return (BEGIN + minute) * 60.0 + rng.random() * 59.9
 
 
-def some(
+def some(  # noqa: PLR0917 - when, by what chance, how many, of what
     minute: int, rng: random.Random, count: int, level: str, service: str, message: Callable[[random.Random], str]
 ) -> list[Event]:
     """Return so many events of a kind, on hosts by chance."""
@@ -113,7 +113,9 @@ def usual(minute: int, rng: random.Random) -> list[Event]:
         beat = (BEGIN + minute) * 60.0 + 10.0 + 20.0 * number
         events.append(Event(beat, host, "INFO", "agent", f"heartbeat number {minute} of agent is fine"))
     if minute % 10 == 3:
-        events.append(Event((BEGIN + minute) * 60.0 + 7.0, "web-1", "INFO", "cron", f"cache swept, {busy:.2f} MB freed"))
+        events.append(
+            Event((BEGIN + minute) * 60.0 + 7.0, "web-1", "INFO", "cron", f"cache swept, {busy:.2f} MB freed")
+        )
     if minute % 720 == 600:
         events += some(minute, rng, 1, "INFO", "shop", started)
     return events

@@ -26,7 +26,9 @@ def test_values_come_back_as_they_were(value: object) -> None:
     ],
     ids=str,
 )
-def test_arrays_come_back_with_kind_and_shape_and_may_be_written_to(array: "np.ndarray[tuple[int, ...], np.dtype]") -> None:
+def test_arrays_come_back_with_kind_and_shape_and_may_be_written_to(
+    array: "np.ndarray[tuple[int, ...], np.dtype]",
+) -> None:
     """Two of them do not mix."""
     back = unpack(pack({"one": array, "two": [array + array]}))
     assert back["one"].dtype == array.dtype
