@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 import bot.build.house
 import bot.schedule.schedule  # noqa: F401 - and this one the claims
 import ingest.anomalies.store  # noqa: F401 - and this one streams and stories
+import ingest.logs.pushed  # noqa: F401 - and this one what shippers posted
 from bot import migrations
 from bot.errors import BotError
 from bot.migrations import migrate, newest, revision
@@ -130,10 +131,10 @@ async def test_a_migrated_database_keeps_its_rows(fresh: Database) -> None:
 
 
 async def test_a_database_of_the_first_revision_gets_the_later_tables_and_keeps_its_rows(fresh: Database) -> None:
-    """Later revisions add what placeholders are keyed by, and streams with their stories; nothing else moves."""
+    """Later revisions add what placeholders are keyed by, streams with their stories, and what shippers posted; nothing else moves."""
     await migrate(fresh)
     async with fresh.write() as connection:
-        for table in ("keys", "log_streams", "stories"):
+        for table in ("keys", "log_streams", "stories", "log_pushed"):
             await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         await connection.execute(text("INSERT INTO knowledge VALUES (1, 7)"))
