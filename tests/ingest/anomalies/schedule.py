@@ -232,7 +232,8 @@ class Scanner:
                 await self._inside(now)
             else:
                 await self.run(now)
-        self.scan = None
+        if how == "batch" or rng.random() < 0.5:  # else the process has failed and goes on
+            self.scan = None
 
     async def _inside(self, now: float) -> None:
         scan = self.scan or self.anew()
