@@ -34,6 +34,9 @@ TEXT = "**Drain the stuck pod.**\n1. Look. [1]\n   ```\n   psql -c 'select 1' &&
 FEEDBACK = "feedback"
 SHOW_SOURCE = "show_source_1"
 
+STILL = 3
+"""Looks in a row at which nothing is open: what Slack refuses is given up before what is said instead is written."""
+
 
 class Time:
     """A clock that stands still. `sleep` moves it on at once, or, with `waits`, waits for `advance`."""
@@ -280,10 +283,13 @@ class Room:
         return replies[0]
 
     async def quiet(self) -> None:
-        """Wait until every event heard so far has come to its end."""
+        """Wait until every event heard so far has come to its end, and nothing has come of that for a moment."""
+        still = 0
         async with asyncio.timeout(10):
-            while self.slack.workspace.sockets.waiting or await self.open_rows():  # noqa: ASYNC110 - rows tell nobody
+            while still < STILL:
                 await asyncio.sleep(0.01)
+                busy = self.slack.workspace.sockets.waiting or await self.open_rows()
+                still = 0 if busy else still + 1
 
     async def queued(self, questions: int) -> None:
         """Wait until so many questions wait for their turn."""
