@@ -56,7 +56,7 @@ eval: setup ## Print retrieval and abstention on our questions and yours (CORPUS
 	@$(if $(LOGS),$(BIN)/python benchmarks/anomalies.py "$(LOGS)")
 
 bench: setup ## Print speed and memory: medians of three runs, with the load
-	@$(BIN)/python benchmarks/speed.py $(CORPUS)
+	@$(BIN)/python benchmarks/speed.py $(CORPUS) $(if $(LOGS),--logs "$(LOGS)")
 
 clean: ## Remove .venv and caches, never var/
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis

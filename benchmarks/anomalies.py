@@ -1,3 +1,4 @@
+#!/usr/bin/env python
 """What `copilot scan` finds in labelled logs, beside the simplest approach: `benchmarks/anomalies.py DIR`.
 
 DIR holds score.py and any of: semisynthetic/ (NAME.log.gz, incidents.jsonl, meta.json with each stream's train_end),

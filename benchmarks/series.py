@@ -91,9 +91,8 @@ def scored(folder: Path, truth: Path, way: object) -> dict[str, object]:
 
 def series(path: Path) -> tuple[list[str], list[float]]:
     """Return timestamps and values."""
-    opened = gzip.open(path, "rt") if path.suffix == ".gz" else path.open()
-    with opened as file:
-        rows = list(csv.DictReader(file))
+    data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+    rows = list(csv.DictReader(data.decode().splitlines()))
     values: list[float] = []
     for row in rows:
         values.append(

@@ -82,6 +82,10 @@ class Counts:
         for each in range(max(minute, self.minute - LATE_MINUTES), self.minute + 1):
             self.sums[:, each % KEPT_MINUTES, series] += amounts
 
+    def merge(self, gone: int, stays: int) -> None:
+        """Add what a series counted to that of another."""
+        self.sums[:, :, stays] += self.sums[:, :, gone]
+
     def window(self, minutes: int, series: Ints | slice, *, plane: int = 0, ago: int = 0) -> Floats:
         """Return the sums of the last `minutes`, ending `ago` minutes before the present minute's end."""
         sums, end = self.sums[plane], self.minute - ago

@@ -123,8 +123,17 @@ class Stories:
         return [story for story in self.told if not story.ended]
 
     def held(self) -> set[Series]:
-        """Return the series that are part of a story, or were until just now, and are not to be learnt from."""
-        return {series for story in self.told if not story.accepted for series in story.signals}
+        """Return the series that are part of a story, or were until just now, and are not to be learnt from.
+
+        More lines that tell no trouble are learnt all the same: a new nightly job is told once, not every night.
+        """
+        return {
+            series
+            for story in self.told
+            if not story.accepted
+            for series, signal in story.signals.items()
+            if signal.serious or signal.kind != "rise"
+        }
 
     def _story_of(self, signal: Signal) -> Story | None:
         for story in reversed(self.told):

@@ -3,9 +3,8 @@
 Its whole state goes to bytes and back, so that it can move in one transaction with the cursor.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Mapping
+from datetime import UTC, tzinfo
 from typing import Any
 
 import numpy as np
@@ -14,32 +13,23 @@ from ingest.anomalies.detect import Detector
 from ingest.anomalies.hidden import Hidden
 from ingest.anomalies.intake import Intake
 from ingest.anomalies.pack import pack, unpack
-from ingest.anomalies.quantity import Unit, unit_beside
-from ingest.anomalies.report import Change, Report, figures, headline
-from ingest.anomalies.signal import First, Minute, Series, Signal
-from ingest.anomalies.story import About, Stories, Story
+from ingest.anomalies.report import Report
+from ingest.anomalies.signal import First, Minute
+from ingest.anomalies.story import About, Stories
+from ingest.anomalies.telling import Redact, Telling
 from ingest.anomalies.wording import words_of
-from ingest.logs.levels import NAMES
 from ingest.logs.line import Columns, Parser
 from ingest.logs.source import Batch
 from ingest.logs.template import Miner
 
-VERSION = 1
+VERSION = 2
 """Of the state; one of another version is learnt anew."""
 
 LEARN_S = 24 * 3600.0
 """A stream is told about after a day of its own time: every hour of the day was seen once."""
 
-CHART_MINUTES = 60
-MOST_CHANGES = 8
-MOST_ALSO = 6
-MOST_EXAMPLES = 3
 MOST_NAMES = 20_000
 """Hosts and services that are known to be clean."""
-MOST_TEXT = 2_000
-"""Characters of an example that are shown."""
-
-Redact = Callable[[str], str]
 
 
 class Stream:
@@ -64,6 +54,14 @@ class Stream:
         self._names: dict[bytes, bytes] = {}
         self._hidden = Hidden(self._clean)
         self._firsts: dict[int, First] = {}
+        self._telling = Telling(
+            self.name,
+            self._redact,
+            timezone=self._timezone,
+            miner=self._miner,
+            detector=self._detector,
+            firsts=self._firsts,
+        )
         self._cleaned: dict[int, tuple[First, First]] = {}
         self._merged: dict[int, int] = {}
 
@@ -129,6 +127,8 @@ class Stream:
         return self._observed(self._intake.add(columns, self._mined(columns)))
 
     def _values(self, template: int, text: bytes) -> list[tuple[int, bytes]]:
+        if self._detector.places.is_idle(template):
+            return []
         return self._hidden.shown(template, text, self._miner.values(template, text))
 
     def _clean_names(self, names: list[bytes]) -> None:
@@ -161,7 +161,7 @@ class Stream:
                 frozenset(seen.firsts),
             )
             self._detector.hold(self._stories.held())
-            reports += [self._report(story) for story in (*told.opened, *told.grown, *told.ended)]
+            reports += [self._telling.report(story) for story in (*told.opened, *told.grown, *told.ended)]
         return reports
 
     # Stories out
@@ -177,91 +177,13 @@ class Stream:
 
     def open(self) -> list[Report]:
         """Return the stories that go on."""
-        return [self._report(story) for story in self._stories.open()]
-
-    def _report(self, story: Story) -> Report:
-        lead, unit = self._measured(story.lead)
-        template = lead.series.template
-        first = self._firsts.get(template)
-        services, hosts = self._places(story, first)
-        text = self._shown(template)
-        place = [part for part in (*hosts[:1], *services[:1]) if part]
-        return Report(
-            stream=self.name,
-            id=story.id,
-            kind=story.kind,
-            severity=story.severity,
-            detected_at=(story.opened + 1) * 60.0,
-            since=story.since * 60.0,
-            ended=story.ended * 60.0 if story.ended else None,
-            headline=headline(lead, text, place, unit),
-            template=text,
-            example=self._redact(first.text.decode(errors="replace"))[:MOST_TEXT] if first else "",
-            examples=tuple(self._examples(story)),
-            services=services,
-            hosts=hosts,
-            observed=lead.observed,
-            usual=lead.usual,
-            unit=unit,
-            window_s=lead.window * 60.0,
-            score=lead.nats,
-            chart=self._detector.chart(lead.series, CHART_MINUTES),
-            charted=(self._detector.minute + 1) * 60.0,
-            changes=tuple(self._changes(story)),
-            also=tuple(self._also(story)),
-        )
-
-    def _places(self, story: Story, first: First | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
-        """Return the services and hosts that a story touches, the lead's first."""
-        services = [each.service for each in story.signals]
-        hosts = [each.host for each in story.signals]
-        if first is not None:
-            services.append(first.service)
-        for template in story.templates:
-            services += sorted(self._detector.services.get(template, ()))
-        return self._named(services), self._named(hosts)
-
-    def _named(self, names: Iterable[bytes]) -> tuple[str, ...]:
-        return tuple(self._redact(name.decode(errors="replace")) for name in dict.fromkeys(names) if name)
-
-    def _changes(self, story: Story) -> Iterable[Change]:
-        for template in story.templates[:MOST_CHANGES]:
-            before, now = self._detector.rates(template)
-            yield Change(self._shown(template), before, now)
-
-    def _also(self, story: Story) -> Iterable[str]:
-        others: list[Signal] = [signal for signal in story.signals.values() if signal.series != story.lead.series]
-        for signal in others[:MOST_ALSO]:
-            told, unit = self._measured(signal)
-            yield headline(told, self._shown(signal.series.template), self._named((signal.series.host,)), unit)
-
-    def _examples(self, story: Story) -> Iterable[str]:
-        firsts = [self._firsts[template] for template in story.templates if template in self._firsts]
-        for first in firsts[:MOST_EXAMPLES]:
-            time = f"{datetime.fromtimestamp(first.time, self._timezone):%H:%M:%S}"
-            level = NAMES[first.level].upper() if first.level else ""
-            host, service = first.host.decode(errors="replace"), first.service.decode(errors="replace")
-            parts = (time, level, host, service, first.text.decode(errors="replace"))
-            yield self._redact(" ".join(filter(None, parts)))[:MOST_TEXT]
-
-    def _measured(self, signal: Signal) -> tuple[Signal, Unit]:
-        """Return a signal with its values in a unit that people know, and that unit."""
-        series = signal.series
-        if signal.kind not in {"drift", "jump"}:
-            return signal, ""
-        if unit := self._detector.places.unit(series):
-            return signal, unit
-        unit, factor = unit_beside(self._miner.words(series.template), series.position)
-        return replace(signal, observed=signal.observed * factor, usual=signal.usual * factor), unit
-
-    def _shown(self, template: int) -> str:
-        return self._redact(self._miner.template(template))[:MOST_TEXT] if template else ""
+        return [self._telling.report(story) for story in self._stories.open()]
 
     def _about(self, template: int) -> About:
         if not template:
             return About()
         words = words_of(self._miner.words(template))
-        return About(words, frozenset(self._detector.services.get(template, ())) - {b""})
+        return About(words, frozenset(self._detector.roster.services.get(template, ())) - {b""})
 
     def _clean(self, text: bytes) -> bytes:
         return self._redact(text.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
@@ -309,7 +231,7 @@ class Stream:
         self._intake.restore(tree["intake"])
         self._detector.restore(tree["detector"])
         self._stories.restore(tree["stories"])
-        self._firsts = {number: First(*first) for number, *first in tree["firsts"]}
+        self._firsts.update((number, First(*first)) for number, *first in tree["firsts"])
         self._cleaned = {number: (first, first) for number, first in self._firsts.items()}
         self._merged = dict(tree["merged"])
         self._detector.hold(self._stories.held())
@@ -334,4 +256,4 @@ def _iso(time: float) -> str:
     return f"{np.datetime64(round(time), 's')}Z"
 
 
-__all__ = ["Report", "Series", "Stream", "figures", "row"]
+__all__ = ["Redact", "Report", "Stream", "row"]

@@ -9,6 +9,16 @@ from ingest.anomalies.counts import Flags, Floats
 
 TINY = 1e-12
 
+FALSE_DISCOVERIES = 1e-4
+"""Rate kept over all counts of one minute: of 1,440 minutes about a tenth are independent, which leaves 0.015 a day by
+the bound, and the bound is well above the truth."""
+
+FALSE_VALUES = 1e-5
+"""The same for values and shares, whose scatter is known less well."""
+
+LEAST_NATS = 12.0
+"""And none is told that chance alone would bring once in 160,000 times."""
+
 
 def of_count(observed: Floats, usual: Floats, spread: Floats) -> Floats:
     """Return the surprise of counts above or below the usual ones, in nats, 0 where they are equal.
@@ -34,11 +44,6 @@ def of_share(hits: Floats, total: Floats, usual: Floats) -> Floats:
     return np.asarray(np.maximum(total * divergence, 0.0))
 
 
-def of_mean(difference: Floats, error: Floats) -> Floats:
-    """Return the surprise of a mean that lies `difference` off, with a standard error of `error`: z**2 / 2, in nats."""
-    return np.asarray(0.5 * np.square(difference / np.maximum(error, TINY)))
-
-
 def discoveries(surprises: Floats, tested: int, rate: float) -> Flags:
     """Tell which of the surprises are discoveries at a false discovery rate, among `tested` hypotheses.
 
@@ -52,3 +57,14 @@ def discoveries(surprises: Floats, tested: int, rate: float) -> Flags:
     if not passed.any():
         return np.zeros(len(surprises), dtype=bool)
     return np.asarray(surprises >= order[np.flatnonzero(passed)[-1]])
+
+
+def found(surprises: Floats, tested: int) -> list[int]:
+    """Return the places of the counts that are told, among `tested` hypotheses of a minute."""
+    told = discoveries(surprises, tested, FALSE_DISCOVERIES) & (surprises >= LEAST_NATS)
+    return [int(place) for place in np.flatnonzero(told)]
+
+
+def needed(tested: int) -> float:
+    """Return the surprise that a lone value or share needs to be told, among `tested` hypotheses of a minute."""
+    return float(max(LEAST_NATS, np.log(max(tested, 1) / FALSE_VALUES)))

@@ -129,7 +129,7 @@ class Usual:
         for place, length in enumerate(WINDOWS):
             if minute % max(length, SCATTER_EVERY):
                 continue
-            series = np.flatnonzero(quiet[: self.size] & (self.watched() >= ENOUGH_MINUTES))
+            series = np.flatnonzero(quiet[: self.size] & self.known())
             usual = self.rate(minute, series) * length
             off = counts.window(length, series, ago=ago) - usual
             self.scatter[series, place] += np.square(off) - usual
@@ -165,6 +165,14 @@ class Usual:
     def watched(self) -> Floats:
         """Return for how many minutes each series could be watched, older ones counting less."""
         return np.asarray(self.minutes - self.absent_total[: self.size])
+
+    def known(self) -> Flags:
+        """Tell which series were watched for long enough to be judged."""
+        return np.asarray(self.watched() >= ENOUGH_MINUTES)
+
+    def overall(self) -> Floats:
+        """Return the count per minute of each series, whatever the time of the week."""
+        return np.asarray(self.total[: self.size] / np.maximum(self.watched(), 1.0))
 
     def rate(self, minute: int, series: Ints) -> Floats:
         """Return the usual count per minute at this time of the week.

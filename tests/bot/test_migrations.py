@@ -13,7 +13,7 @@ from sqlalchemy import Connection, text
 
 import bot.build.house
 import bot.schedule.schedule  # noqa: F401 - and this one the claims
-import ingest.anomalies.store  # noqa: F401 - and this one streams and stories
+import ingest.anomalies.store
 import ingest.logs.pushed  # noqa: F401 - and this one what shippers posted
 from bot import migrations
 from bot.errors import BotError
@@ -131,7 +131,7 @@ async def test_a_migrated_database_keeps_its_rows(fresh: Database) -> None:
 
 
 async def test_a_database_of_the_first_revision_gets_the_later_tables_and_keeps_its_rows(fresh: Database) -> None:
-    """Later revisions add what placeholders are keyed by, streams with their stories, and what shippers posted; nothing else moves."""
+    """Later revisions add keys of placeholders, streams with their stories, and what shippers posted; no more."""
     await migrate(fresh)
     async with fresh.write() as connection:
         for table in ("keys", "log_streams", "stories", "log_pushed"):

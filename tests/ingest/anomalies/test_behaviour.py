@@ -219,23 +219,7 @@ def _renamed(event: Event, old: str, new: str) -> Event:
     return replace(event, message=event.message.replace(old, new))
 
 
-STOPPED = "a fall does not know how long ago a line stopped: from 53 minutes on, its heir is not found (detect._falls)"
-KNOWN = {
-    "a deploy that renames a line": STOPPED,
-    "a deploy that renames a heartbeat": STOPPED,
-    "a deploy that renames an error": "a reworded ERROR is new: only lines below WARN are compared",
-    "verbosity with words of trouble": "words of trouble in thirty new DEBUG and INFO lines at once count as trouble",
-}
-"""Cases that alarm still, with the reason."""
-
-
-@pytest.mark.parametrize(
-    "case",
-    [
-        pytest.param(name, marks=[pytest.mark.xfail(strict=True, reason=KNOWN[name])] if name in KNOWN else [])
-        for name in QUIET
-    ],
-)
+@pytest.mark.parametrize("case", QUIET)
 def test_nothing_is_told_of(tell: Tell, case: str) -> None:
     """What is nobody's incident."""
     change, minutes = QUIET[case]
@@ -243,9 +227,6 @@ def test_nothing_is_told_of(tell: Tell, case: str) -> None:
     assert [report.headline for report in reports] == []
 
 
-@pytest.mark.xfail(
-    strict=True, reason="each run is part of a story, so that none is ever learnt: it is told every night"
-)
 def test_a_nightly_job_is_told_twice_at_most() -> None:
     """After its second run it is usual: two hundred lines, at the same time every night, from the second day on."""
     words = {1: ("request", None, "served"), 2: ("copied", "table", None)}

@@ -98,13 +98,20 @@ def test_what_comes_back_within_an_hour_is_the_same_story(later: int, opened: in
     assert [story.id for story in told.open()] == [1 + opened]
 
 
+def test_more_lines_that_tell_no_trouble_are_learnt_all_the_same() -> None:
+    """A new nightly job is told once, not every night."""
+    told = stories()
+    assert told.tell(100, [signal(1, 100)]).opened
+    assert told.held() == set()
+
+
 def test_series_of_a_story_are_held_until_it_is_accepted() -> None:
     """What is part of an anomaly is not learnt; what lasts for three days is the new usual."""
     told = stories()
-    told.tell(100, [signal(1, 100)])
+    told.tell(100, [signal(1, 100, serious=True)])
     assert told.held() == {Series(template=1)}
     for minute in range(101, 100 + ACCEPTED_MINUTES + 1):
-        told.tell(minute, [signal(1, minute)])
+        told.tell(minute, [signal(1, minute, serious=True)])
     assert told.held() == set()
     assert len(told.open()) == 1
 

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from ingest.anomalies.surprise import discoveries, of_count, of_mean, of_share
+from ingest.anomalies.surprise import discoveries, of_count, of_share
 
 
 def floats(*values: float) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
@@ -51,11 +51,6 @@ def test_nothing_where_nothing_is_expected_is_no_surprise() -> None:
 def test_shares_are_as_surprising_as_binomial_has_them(hits: float, total: float, usual: float, nats: float) -> None:
     """Total times the Kullback-Leibler divergence."""
     assert of_share(floats(hits), floats(total), floats(usual))[0] == pytest.approx(nats, abs=1e-6)
-
-
-def test_a_mean_is_as_surprising_as_its_distance_in_errors() -> None:
-    """Half the square of it."""
-    assert of_mean(floats(6.0, -6.0, 0.0), floats(2.0, 2.0, 2.0)).tolist() == [4.5, 4.5, 0.0]
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ingest.anomalies.hidden import ENOUGH, Hidden
+from ingest.anomalies.hidden import ENOUGH, FEW, Hidden
 from ingest.anomalies.measures import Measures, scaled, unscaled
 from ingest.anomalies.shares import Shares
 from ingest.redact.redactor import redact
@@ -134,8 +134,8 @@ def test_a_value_that_its_line_tells_to_be_a_secret_is_not_shown() -> None:
 
 
 def test_places_of_many_values_are_looked_at_no_more() -> None:
-    """Their values are not kept; what is looked at is bounded."""
-    seen = []
+    """Their values are not kept; what is looked at is bounded, soon where they are many at once."""
+    seen: list[bytes] = []
 
     def counting(text: bytes) -> bytes:
         seen.append(text)
@@ -144,4 +144,7 @@ def test_places_of_many_values_are_looked_at_no_more() -> None:
     hidden = Hidden(counting)
     for number in range(1_000):
         hidden.shown(1, b"request %d" % number, [(1, b"%d" % number)])
-    assert len(seen) == ENOUGH
+    assert len(seen) == FEW
+    for number in range(30_000):
+        hidden.shown(2, b"zone %d" % (number // 300), [(1, b"%d" % (number // 300))])
+    assert len(seen) == FEW + ENOUGH
