@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?=
 RUNBOOKS ?=
+LOGS ?=
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
@@ -50,11 +51,12 @@ format: setup ## Format the code and mend what the linter can
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-eval: setup ## Print retrieval and abstention on our own questions, and on a corpus of yours (CORPUS=dir)
+eval: setup ## Print retrieval and abstention on our questions and yours (CORPUS=dir), and what scans find (LOGS=dir)
 	@$(BIN)/python benchmarks/quality.py $(CORPUS)
+	@$(if $(LOGS),$(BIN)/python benchmarks/anomalies.py "$(LOGS)")
 
 bench: setup ## Print speed and memory: medians of three runs, with the load
-	@$(BIN)/python benchmarks/speed.py $(CORPUS)
+	@$(BIN)/python benchmarks/speed.py $(CORPUS) $(if $(LOGS),--logs "$(LOGS)")
 
 clean: ## Remove .venv and caches, never var/
 	rm -rf .venv .pytest_cache .ruff_cache .mypy_cache .hypothesis

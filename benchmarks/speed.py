@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Speed and memory of the real program: `make bench`, or `make bench CORPUS=dir` for a folder of your own.
+"""Speed and memory of the real program: `make bench`, with CORPUS=dir and LOGS=dir for folders of your own.
 
 CORPUS has runbooks/ and postmortems/ in it; it is only read. Every figure is the median of three runs, with the load
 average before them; targets stand beside, and nothing fails on a slow figure.
@@ -10,11 +10,11 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import mentions, searching, start, syncing
+from benchmarks import mentions, scanning, searching, start, syncing
 from benchmarks.corpus import QUESTIONS, labelled
 from benchmarks.figures import HEADS, Figure, say, table
 
-PARTS = ("start", "sync", "search", "mentions")
+PARTS = ("start", "sync", "search", "mentions", "scan")
 
 
 def main() -> None:
@@ -43,6 +43,8 @@ def _figures(folder: Path, corpus: Path | None, asked: argparse.Namespace) -> li
         figures += asyncio.run(searching.figures(folder / "data", questions, asked.runs))
     if "mentions" in asked.only:
         figures += asyncio.run(mentions.figures(folder, questions, asked.runs, asked.mentions))
+    if "scan" in asked.only:
+        figures += scanning.figures(folder, asked.logs and asked.logs.resolve(), asked.runs)
     return figures
 
 
@@ -53,6 +55,7 @@ def _questions_of(corpus: Path | None) -> Path:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("corpus", nargs="?", type=Path, help="folder with runbooks/ and postmortems/")
+    parser.add_argument("--logs", type=Path, help="log set with nezha_ts/ and openstack_fi/, to scan as well")
     parser.add_argument("--questions", type=Path, help="JSON Lines with `id` and `query` (default: CORPUS's, or ours)")
     parser.add_argument("--runs", type=int, default=3, help="how often everything is measured (default: 3)")
     parser.add_argument("--mentions", type=int, default=100, help="mentions a run (default: 100)")

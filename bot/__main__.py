@@ -104,6 +104,51 @@ def ask(
 
 
 @app.command()
+def scan(
+    paths: Annotated[list[str], Argument(metavar="PATH", help="Log files, folders, globs; - is standard input.")],
+    data: Data = None,
+    *,
+    train: Annotated[list[str] | None, Option("--train", metavar="PATH", help="Logs to learn from first.")] = None,
+    train_until: Annotated[
+        str | None, Option("--train-until", metavar="T", help="Learn what is before, tell what is after.")
+    ] = None,
+    since: Annotated[str | None, Option("--since", metavar="T", help="Only stories detected from then on.")] = None,
+    until: Annotated[str | None, Option("--until", metavar="T", help="Read no further.")] = None,
+    timezone: Annotated[
+        str, Option("--timezone", metavar="TZ", help="Of times that name none, and of those shown (default: UTC).")
+    ] = "UTC",
+    as_json: AsJson = False,
+) -> None:
+    """Replay logs by their own times: what would have been told, and when. Learns the first day unless told otherwise.
+
+    Example: copilot scan /var/log/shop --train-until 2026-11-05 --timezone Europe/Berlin
+    """
+    from bot.commands.logs import Asked  # noqa: PLC0415 - see run
+    from bot.commands.logs import scan as command  # noqa: PLC0415 - see run
+
+    _settings(data)
+    asked = Asked(paths, train or (), train_until, since, until, timezone, as_json=as_json)
+    _exit(command(asked))
+
+
+@app.command()
+def templates(
+    file: Annotated[str, Argument(metavar="FILE", help="A log file, .gz too; - is standard input.")],
+    data: Data = None,
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Show the patterns of a log file, the commonest first; with --json, the pattern of every line.
+
+    Example: copilot templates /var/log/shop/app.log
+    """
+    from bot.commands.templates import templates as command  # noqa: PLC0415 - see run
+
+    _settings(data)
+    _exit(command(file, as_json=as_json))
+
+
+@app.command()
 def status(data: Data = None) -> None:
     """Show what is indexed, what was asked, what Claude cost today and whether a bot runs here."""
     from bot.commands.care import status as command  # noqa: PLC0415 - see run

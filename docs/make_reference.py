@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.__main__ import app
 from bot.door.metrics import Metrics
-from bot.settings import Price, reference
+from bot.settings import CloudWatchSettings, LogSettings, LokiSettings, Price, reference
 
 PAGE = Path(__file__).with_name("reference.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -83,11 +83,19 @@ def _settings() -> str:
 
 
 def _prices() -> str:
-    rows = (
-        (f"`{name}`", "required" if field.is_required() else _code(field.default), field.description or "")
-        for name, field in Price.model_fields.items()
-    )
+    return "\n".join([*_table(("Field", "Default", "Meaning"), _fields(Price)), ""])
+
+
+def _sources() -> str:
+    rows = [*_fields(LogSettings), *_fields(CloudWatchSettings, "cloudwatch."), *_fields(LokiSettings, "loki.")]
     return "\n".join([*_table(("Field", "Default", "Meaning"), rows), ""])
+
+
+def _fields(model: Any, above: str = "") -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - pydantic stays in bot/settings
+    for name, field in model.model_fields.items():
+        default = field.default if isinstance(field.default, str | int | float) or field.default is None else ""
+        default = str(default).lower() if isinstance(default, bool) else default
+        yield f"`{above}{name}`", "required" if field.is_required() else _code(default), field.description or ""
 
 
 def _metrics() -> str:
@@ -113,6 +121,7 @@ PARTS: dict[str, Callable[[], str]] = {
     "metrics": _metrics,
     "prices": _prices,
     "settings": _settings,
+    "sources": _sources,
 }
 
 

@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 import bot.build.house  # noqa: F401 - every table is declared on the metadata once this is imported
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
+from bot.door import logs
 from bot.door.metrics import Metrics
 from bot.journal.spent import Ending
 from bot.settings import ENVIRONMENT, load, reference
@@ -23,10 +24,12 @@ from bot.slack.commands import VERBS
 from bot.slack.http import PATH
 from bot.types import Done, Source, Status, Text
 from docs import make_reference
+from ingest.anomalies import signal, stream
 from ingest.database import metadata
 from ingest.documents.front import FIELDS
 from ingest.index.search import Found
 from ingest.types import Passage
+from tests.bot.commands.test_logs import REPORT
 
 ROOT = Path(__file__).parents[1]
 PAGES = tuple(
@@ -273,6 +276,8 @@ def tracked() -> list[str]:
 
 PASSAGE = Passage("c", "runbooks/a.md", "A", "Fix", "runbook", ("x",), None, 1, 2, "text", 0.5)
 SOURCE = Source(1, "runbooks/a.md", 1, 2, "A")
+STORY = stream.row(REPORT)
+PATTERN = ("line", "group", "template")
 DONE = Done("answered", None, "a", (SOURCE,), None, 0.1, 0, 0, 0.0)
 
 
@@ -293,6 +298,18 @@ def test_ask_prints_the_documented_keys(event: Any) -> None:
     assert re.findall(r"\w+", place[1]) == list(knowledge._place(SOURCE))
 
 
+def test_scan_prints_the_documented_keys() -> None:
+    """`scan --json` and `templates --json` are documented key by key."""
+    assert [cells[0] for cells in rows(section(REFERENCE, "### scan --json"))] == list(STORY)
+    assert [cells[0] for cells in rows(section(REFERENCE, "### templates --json"))] == list(PATTERN)
+
+
+def test_every_kind_of_story_is_documented() -> None:
+    """The reference names what `kind` can be."""
+    kinds = dict(cells[:2] for cells in rows(section(REFERENCE, "### scan --json")))["kind"]
+    assert set(re.findall(r"\w+", kinds)) - {"or"} == set(get_args(signal.Kind))
+
+
 def test_eval_writes_the_documented_keys() -> None:
     """`eval retrieval` is documented key by key."""
     shown = [cells[0] for cells in rows(section(REFERENCE, "### eval retrieval"))]
@@ -303,6 +320,7 @@ def test_examples_of_output_have_the_keys_of_the_program() -> None:
     """A JSON line in the reference could have been printed by the program."""
     emitted = {frozenset(knowledge._row(1, PASSAGE)), frozenset({"status", "checks"})}
     emitted |= {frozenset(knowledge.event_row(event)) for event in (Status(""), SOURCE, DONE)}
+    emitted |= {frozenset(STORY), frozenset(PATTERN)}
     lines = [line for fence in fences(REFERENCE) if fence.language == "json" for line in fence.body.splitlines()]
     assert {frozenset(json.loads(line)) for line in lines} == emitted
 
@@ -317,7 +335,8 @@ def test_health_checks_are_documented() -> None:
     """The reference lists the checks of /healthz, and the paths of the door."""
     checks = run._Checks(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(check=None)).all()  # type: ignore[arg-type]
     shown = [cells[0] for cells in rows(section(REFERENCE, "## The HTTP door"))]
-    assert shown == ["GET /healthz", "GET /metrics", f"POST {PATH}", *checks]
+    pushed = f"POST {logs.PATH}".replace("{stream}", "STREAM")
+    assert shown == ["GET /healthz", "GET /metrics", pushed, f"POST {PATH}", *checks]
 
 
 def test_metrics_are_documented() -> None:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy import select
 
 from bot.answer.budget import BREAK_S
 from bot.build.house import EXAMPLE, House, database_of, embedder, opened
+from bot.build.sources import Watched, sources
 from bot.commands import screen
 from bot.errors import BotError
 from bot.journal.spent import Spent, day_of, spent_table
@@ -21,6 +23,7 @@ from bot.migrations import newest, revision
 from bot.owner import owner_of
 from bot.settings import Settings
 from bot.slack.check import Door, all_fit, team_of
+from ingest.anomalies.store import Streams
 from ingest.database import Database
 from ingest.errors import IngestError
 from ingest.index.embed import Embedder
@@ -113,6 +116,7 @@ async def doctor(settings: Settings) -> int:
         ("model", lambda: _model(settings)),
     )
     findings = [await _finding(name, check) for name, check in checks]
+    findings += await _logs(settings)
     for finding in findings:
         mark = screen.mark(good=not finding.what_now)
         screen.out(f"{mark} {finding.name}: {finding.what_now or finding.found}")
@@ -170,6 +174,38 @@ async def _chat(settings: Settings) -> str:
     door = Door(http.listen, http.port, time.time) if settings.slack.app_token is None else None
     team = await team_of(token.get_secret_value() if token else "", settings.slack.api_url, door)
     return f"Slack, workspace {team}"
+
+
+async def _logs(settings: Settings) -> list[_Finding]:
+    """Return a finding for each log source."""
+    if not settings.logs:
+        return [_Finding("logs", "no sources yet (add [logs.NAME] to copilot.toml)")]
+    try:
+        async with opened(settings) as house:
+            watched = sources(settings, house.database)
+            return [
+                await _finding(f"logs {each.source.name}", partial(_log, settings, house, each)) for each in watched
+            ]
+    except (BotError, IngestError) as error:
+        return [_Finding("logs", "", str(error))]
+
+
+async def _log(settings: Settings, house: House, watched: Watched) -> str:
+    """Return whether a source can be read, and the age of its newest line."""
+    name = watched.source.name
+    if settings.logs[name].pushed and settings.http.token is None:
+        raise BotError(f"nobody may push to {name}: set COPILOT_HTTP_TOKEN, and give it to the shipper.")
+    newest = await watched.source.newest()
+    if newest is None and (saved := await Streams(house.database).load(name)) is not None:
+        newest = saved.clock
+    return f"can be read, {f'newest line {_aged(time.time() - newest)} old' if newest else 'no line yet'}"
+
+
+def _aged(seconds: float) -> str:
+    for unit, name in ((86_400, "day"), (3_600, "hour"), (60, "minute")):
+        if seconds >= unit:
+            return f"{seconds / unit:.0f} {name}{'s' * (round(seconds / unit) != 1)}"
+    return f"{max(seconds, 0):.0f} seconds"
 
 
 async def _model(settings: Settings) -> str:

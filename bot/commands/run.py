@@ -13,6 +13,7 @@ from sqlalchemy import text
 
 from bot.build.chat import chat_of, door, slack_bot
 from bot.build.house import House, Writers, opened, warm, writer_of
+from bot.build.sources import pushed_logs
 from bot.commands import screen
 from bot.commands.follow import Follower
 from bot.commands.knowledge import sync_here
@@ -65,7 +66,8 @@ async def _serve(house: House, writers: Writers, watch: _Watch, stop: asyncio.Ev
         chat = await stack.enter_async_context(chat_of(house.settings, metrics.fault))
         bot = slack_bot(house, writers, chat, metrics)
         checks = _Checks(house, bot, follower)
-        way_in = await stack.enter_async_context(door(house.settings, checks.all(), watch.registry, chat.routes))
+        routes = {**chat.routes, **pushed_logs(house, metrics.fault)}
+        way_in = await stack.enter_async_context(door(house.settings, checks.all(), watch.registry, routes))
         stack.push_async_callback(bot.stop, STOP_S)
         await _until(stop, [bot.start()])
         if stop.is_set():

@@ -4,13 +4,15 @@ import json
 import re
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
 from bot.types import AnswerEvent, Done, Source, Status, Text
-from ingest.index.roots import Outcome
-from ingest.index.sync import Progress
 from ingest.types import Passage
+
+if TYPE_CHECKING:  # a command that indexes nothing does not pay for the index
+    from ingest.index.roots import Outcome
 
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
@@ -23,6 +25,15 @@ MOST_NOTES = 30
 SHOWN_LINES = 6
 """Lines of a passage that `search` shows on a terminal."""
 
+Progress = Callable[[int, int, str], None]
+"""Told how much is done of how much, and of what."""
+
+Counted = Literal["documents", "%"]
+"""What progress counts; of shares, only how many per cent are done is shown."""
+
+Colour = Literal["red", "yellow", "green"]
+_COLOURS: Mapping[Colour, int] = {"red": 31, "yellow": 33, "green": 32}
+
 
 def say(text: str = "") -> None:
     """Write a line for people."""
@@ -34,7 +45,7 @@ def row(data: Mapping[str, object]) -> None:
     out(json.dumps(data, ensure_ascii=False, default=str))
 
 
-def out(text: str, end: str = "\n") -> None:
+def out(text: str = "", end: str = "\n") -> None:
     """Write the result itself, on stdout."""
     print(text, end=end, flush=True)  # noqa: T201 - this is where commands write
 
@@ -48,15 +59,16 @@ def agreed(reasons: Sequence[str]) -> bool:
 
 
 @contextmanager
-def progress() -> Iterator[Progress]:
+def progress(counted: Counted = "documents") -> Iterator[Progress]:
     """Show progress: a bar on a terminal, else a line now and then."""
     if not sys.stderr.isatty():
-        yield _lines()
+        yield _lines(counted)
         return
     from rich import progress as bars  # noqa: PLC0415 - only a terminal pays for it
     from rich.console import Console  # noqa: PLC0415
 
-    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), bars.MofNCompleteColumn())
+    amount = bars.TaskProgressColumn() if counted == "%" else bars.MofNCompleteColumn()
+    columns = (bars.TextColumn("{task.description}"), bars.BarColumn(), amount)
     with bars.Progress(*columns, bars.TimeRemainingColumn(), console=Console(stderr=True), transient=True) as shown:
         tasks: dict[str, bars.TaskID] = {}
 
@@ -68,7 +80,7 @@ def progress() -> Iterator[Progress]:
         yield show
 
 
-def _lines() -> Progress:
+def _lines(counted: Counted) -> Progress:
     last = time.monotonic() - LINE_EVERY_S
 
     def show(done: int, total: int, what: str) -> None:
@@ -76,12 +88,13 @@ def _lines() -> Progress:
         now = time.monotonic()
         if done == total or now - last >= LINE_EVERY_S:
             last = now
-            say(f"Reading {what}: {done} of {total} documents")
+            amount = f"{100 * done // max(total, 1)} %" if counted == "%" else f"{done} of {total} {counted}"
+            say(f"Reading {what}: {amount}")
 
     return show
 
 
-def report(outcome: Outcome) -> None:
+def report(outcome: "Outcome") -> None:
     """Show what a sync did and what the owners of documents should know."""
     done = outcome.report
     for note in done.notes[:MOST_NOTES]:
@@ -99,7 +112,7 @@ def passage(rank: int, found: Passage) -> None:
     """Show a passage to a person: where it stands, and its first lines."""
     place = f"{found.path}:{found.start_line}-{found.end_line}"
     heading = f" > {found.heading}" if found.heading else ""
-    out(f"{rank}. {_bold(found.title)}{heading}  ({place}, {found.score:.2f})")
+    out(f"{rank}. {bold(found.title)}{heading}  ({place}, {found.score:.2f})")
     lines = [visible(line) for line in found.text.split("\n") if line.strip()]
     for line in lines[:SHOWN_LINES]:
         out(f"   {line}")
@@ -112,7 +125,7 @@ def event(told: AnswerEvent) -> None:
     """Show an answer as it comes: the text on stdout, what the bot is doing on stderr."""
     match told:
         case Status(text):
-            say(_dim(f"{text} ..."))
+            say(dim(f"{text} ..."))
         case Text(text):
             out(visible(text), end="")
         case Done():
@@ -126,7 +139,7 @@ def _ending(done: Done) -> str:
     cost = (
         f"{done.tokens_in + done.tokens_out:,} tokens · {done.usd:.4f} USD · {done.model}" if done.model else "quoted"
     )
-    return "\n".join(["", *(["Sources:"] if sources else []), *sources, _dim(f"{done.seconds:.1f} s · {cost}")])
+    return "\n".join(["", *(["Sources:"] if sources else []), *sources, dim(f"{done.seconds:.1f} s · {cost}")])
 
 
 def visible(text: str) -> str:
@@ -136,13 +149,19 @@ def visible(text: str) -> str:
 
 def mark(*, good: bool) -> str:
     """Return the sign in front of a check's result."""
-    word, colour = ("ok ", 32) if good else ("BAD", 31)
-    return f"\033[{colour}m{word}\033[0m" if sys.stdout.isatty() else word
+    return coloured("ok ", "green") if good else coloured("BAD", "red")
 
 
-def _bold(text: str) -> str:
+def coloured(text: str, colour: Colour) -> str:
+    """Return text in a colour where there is a terminal."""
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m" if sys.stdout.isatty() else text
+
+
+def bold(text: str) -> str:
+    """Return text that stands out where there is a terminal."""
     return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
 
 
-def _dim(text: str) -> str:
+def dim(text: str) -> str:
+    """Return text that steps back where there is a terminal."""
     return f"\033[2m{text}\033[0m" if sys.stdout.isatty() else text

@@ -7,10 +7,13 @@ from typing import Literal, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.settings.options import Price, Settings
+from bot.settings.options import CloudWatchSettings, LogSettings, LokiSettings, Price, Settings
 
 Place = tuple[str, ...]
 """Where a setting lives: ("claude", "max_tokens")."""
+
+NAMED = (Price, LogSettings, CloudWatchSettings, LokiSettings)
+"""Tables that stand below a name which is not ours: of a model, of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +38,7 @@ def options_of(model: type[BaseModel], above: Place = ()) -> Iterator[tuple[Plac
     """Yield every option of a table and the tables in it, with its place."""
     for name, field in model.model_fields.items():
         inner = group_of(field)
-        if inner is None or inner is Price:
+        if inner is None or inner in NAMED:
             yield (*above, name), field
         else:
             yield from options_of(inner, (*above, name))

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
@@ -237,7 +238,7 @@ class ClaudeSettings(_Group):
 
 
 class HttpSettings(_Group):
-    """The one HTTP door: health and metrics."""
+    """The one HTTP door: health, metrics, pushed logs."""
 
     port: WholeNumber = _option(
         8321, "port of /healthz and /metrics; 0 takes a free one", must="a port from 0 to 65535", ge=0, le=65535
@@ -249,6 +250,64 @@ class HttpSettings(_Group):
         must="a token without spaces",
         environment="COPILOT_HTTP_TOKEN",
     )
+
+
+class CloudWatchSettings(_Group):
+    """A log group of Amazon CloudWatch Logs. Credentials are those of the AWS command line (AWS_PROFILE, a role)."""
+
+    group: Label = _option(..., "the log group's name", must="a log group's name")
+    region: Label | None = _option(None, "its region; none takes AWS_REGION", must="a region such as eu-west-1")
+
+
+class LokiSettings(_Group):
+    """A query to Grafana Loki."""
+
+    url: WebUrl = _option(..., "Loki's address, without /loki/api", must=WEB)
+    query: str = _option(
+        ..., "the LogQL query that selects the lines", must="""a query such as '{app="shop"}'""", pattern=r"^\s*\{"
+    )
+    tenant: Label | None = _option(None, "sent as X-Scope-OrgID", must="a tenant's name")
+    token: Annotated[SecretStr, _plain("")] | None = _option(
+        None, "sent as Authorization: Bearer", must="a token without spaces"
+    )
+    user: Label | None = _option(None, "the user of basic authentication", must="a user's name")
+    password: Annotated[SecretStr, _plain("")] | None = _option(
+        None, "the password of that user", must="a password without spaces"
+    )
+
+
+def _zone(name: str) -> str:
+    kind = "zone"
+    try:
+        ZoneInfo(name)
+    except (ValueError, OSError, KeyError) as error:
+        raise PydanticCustomError(kind, kind) from error
+    return name
+
+
+class LogSettings(_Group):
+    """One stream of log lines: exactly one of `files`, `cloudwatch`, `loki` and `pushed`."""
+
+    files: Annotated[tuple[Folder, ...], Field(min_length=1)] | None = _option(
+        None, "files or patterns; rotated ones are found", must='a list of files such as ["/var/log/shop.log"]'
+    )
+    cloudwatch: CloudWatchSettings | None = _option(
+        None, "a log group of Amazon CloudWatch Logs", must='a table such as { group = "shop", region = "eu-west-1" }'
+    )
+    loki: LokiSettings | None = _option(None, "a query to Grafana Loki", must="a table with url and query")
+    pushed: Switch = _option(default=False, help_="posted to the HTTP door at /logs/NAME", must="true or false")
+    timezone: Annotated[str, AfterValidator(_zone)] = _option(
+        "UTC", "the zone of times that name none", must="a zone such as Europe/Berlin"
+    )
+
+    @property
+    def zone(self) -> tzinfo:
+        """The zone of times that name none."""
+        return ZoneInfo(self.timezone)
+
+
+LOG_KINDS: tuple[str, ...] = ("files", "cloudwatch", "loki", "pushed")
+"""Where a stream's lines can come from."""
 
 
 class JournalSettings(_Group):
@@ -304,5 +363,8 @@ class Settings(_Group):
     slack: SlackSettings = Field(default_factory=SlackSettings)
     claude: ClaudeSettings = Field(default_factory=ClaudeSettings)
     http: HttpSettings = Field(default_factory=HttpSettings)
+    logs: Annotated[Mapping[str, LogSettings], AfterValidator(MappingProxyType)] = _option(
+        {}, "log sources by the name of their stream", must="a table per stream", validate_default=True
+    )
     journal: JournalSettings = Field(default_factory=JournalSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)

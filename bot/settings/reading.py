@@ -15,8 +15,9 @@ from pydantic_core import ErrorDetails
 
 from bot.errors import SettingsError
 from bot.settings.listing import Place, extra_of, group_of, options_of, reference
-from bot.settings.options import Settings
+from bot.settings.options import LOG_KINDS, Settings
 from bot.settings.toml import line_of, lines_of, rebase
+from ingest.logs.names import STREAM
 
 DEFAULT_FILE = Path("copilot.toml")
 """Read when it exists and COPILOT_CONFIG names no other."""
@@ -113,6 +114,7 @@ class _Given:
         """Return the settings, or raise SettingsError with every mistake in the order of the file."""
         settings = None
         self._check_pair()
+        self._check_sources()
         try:
             settings = Settings.model_validate(self._values)
         except ValidationError as error:
@@ -140,6 +142,21 @@ class _Given:
         elif bot not in self._origins and heard is not None:
             missing = "SLACK_BOT_TOKEN (xoxb-...)"
             self._wrong(heard, f"needs {missing} beside it: set both, or neither for the local workspace")
+
+    def _check_sources(self) -> None:
+        """See that the lines of each stream come from one place."""
+        tables = self._values.get("logs")
+        for name, table in tables.items() if isinstance(tables, dict) else ():
+            if not STREAM.fullmatch(name):
+                self._wrong(("logs", name), "a stream's name has letters, digits, dots, dashes and underscores only")
+            if not isinstance(table, dict):
+                continue  # the check of the types says so
+            told = [kind for kind in LOG_KINDS if table.get(kind, False) is not False]
+            if len(told) != 1:
+                place = ("logs", name, told[1]) if told else ("logs", name)
+                self._wrong(
+                    place, f"a source needs exactly one of {', '.join(LOG_KINDS)}; it has {len(told) or 'none'}"
+                )
 
     def _wrong(self, place: Place, words: str) -> None:
         origin = self._origin(place)

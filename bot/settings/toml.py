@@ -56,3 +56,7 @@ def rebase(values: dict[str, Any], folder: Path) -> None:
     documents = values.get("documents")
     if isinstance(documents, dict) and isinstance(documents.get("folders"), list):
         documents["folders"] = [moved(value) for value in documents["folders"]]
+    sources = values.get("logs")
+    for source in sources.values() if isinstance(sources, dict) else ():
+        if isinstance(source, dict) and isinstance(source.get("files"), list):
+            source["files"] = [moved(value) for value in source["files"]]

@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 
 import bot.build.house
 import bot.schedule.schedule  # noqa: F401 - and this one the claims
+import ingest.anomalies.store
+import ingest.logs.pushed  # noqa: F401 - and this one what shippers posted
 from bot import migrations
 from bot.errors import BotError
 from bot.migrations import migrate, newest, revision
@@ -128,11 +130,12 @@ async def test_a_migrated_database_keeps_its_rows(fresh: Database) -> None:
         assert await connection.scalar(text("SELECT revision FROM knowledge")) == 7
 
 
-async def test_a_database_from_before_the_key_gets_its_table_and_keeps_its_rows(fresh: Database) -> None:
-    """0002 adds what placeholders are keyed by; nothing else moves."""
+async def test_a_database_of_the_first_revision_gets_the_later_tables_and_keeps_its_rows(fresh: Database) -> None:
+    """Later revisions add keys of placeholders, streams with their stories, and what shippers posted; no more."""
     await migrate(fresh)
     async with fresh.write() as connection:
-        await connection.execute(text("DROP TABLE keys"))
+        for table in ("keys", "log_streams", "stories", "log_pushed"):
+            await connection.execute(text(f"DROP TABLE {table}"))
         await connection.execute(text("UPDATE alembic_version SET version_num = '0001'"))
         await connection.execute(text("INSERT INTO knowledge VALUES (1, 7)"))
     assert await migrate(fresh)

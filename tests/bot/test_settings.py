@@ -234,7 +234,7 @@ def test_the_example_shows_every_option_with_its_default() -> None:
     """The example cannot miss an option or show an old default."""
     shown = tomllib.loads(uncommented().replace('[claude.prices."my-model"]', "[example]"))
     for option in reference():
-        if option.name == "claude.prices":
+        if option.name in ("claude.prices", "logs"):
             continue
         value = shown
         for part in option.name.split("."):
@@ -252,3 +252,57 @@ def test_every_option_and_variable_has_its_help() -> None:
     """The reference is generated from this; an option without words would be a hole in it."""
     assert all(option.help for option in reference())
     assert {option.environment for option in reference() if option.environment} | {"COPILOT_CONFIG"} == set(ENVIRONMENT)
+
+
+SOURCES = """
+[logs.shop]
+files = ["log/*.log", "~/other.log"]
+timezone = "Europe/Berlin"
+[logs.payments]
+cloudwatch = { group = "/ecs/payments", region = "eu-west-1" }
+[logs.cart]
+loki = { url = "http://loki:3100", query = '{app="cart"}', token = "t0ken" }
+[logs."web-1.access"]
+pushed = true
+"""
+
+
+def test_log_sources_are_tables_by_their_streams_names(tmp_path: Path) -> None:
+    """Files are relative to the settings; a zone is one; a token is in no words."""
+    file = tmp_path / "copilot.toml"
+    file.write_text(SOURCES, encoding="utf-8")
+    logs = load({"COPILOT_CONFIG": str(file)}).logs
+    assert list(logs) == ["shop", "payments", "cart", "web-1.access"]
+    assert logs["shop"].files == (tmp_path / "log/*.log", Path("~/other.log").expanduser())
+    assert str(logs["shop"].zone) == "Europe/Berlin"
+    assert str(logs["web-1.access"].zone) == "UTC"
+    assert "t0ken" not in repr(logs["cart"])
+
+
+@pytest.mark.parametrize(
+    ("table", "mistake"),
+    [
+        ("[logs.a]", "1: logs.a: a source needs exactly one of files, cloudwatch, loki, pushed; it has none"),
+        ("[logs.a]\npushed = false", "1: logs.a: a source needs exactly one"),
+        ('[logs.a]\npushed = true\nfiles = ["x"]', "2: logs.a.pushed: a source needs exactly one"),
+        ('[logs."a b"]\npushed = true', "1: logs.a b: a stream's name has letters"),
+        ("[logs.a]\nfiles = []", '2: logs.a.files: must be a list of files such as ["/var/log/shop.log"]'),
+        ('[logs.a]\npushed = true\ntimezone = "Berlin"', "3: logs.a.timezone: must be a zone such as Europe/Berlin"),
+        ('[logs.a]\npushed = true\ntimezone = "../etc"', "3: logs.a.timezone: must be a zone"),
+        ('[logs.a]\ncloudwatch = { region = "x" }', "2: logs.a.cloudwatch.group: is missing; it must be a log group"),
+        ('[logs.a]\nloki = { url = "loki", query = "{}" }', "2: logs.a.loki.url: must be a URL"),
+        ('[logs.a]\nloki = { url = "http://loki", query = "x" }', "2: logs.a.loki.query: must be a query such as"),
+        ('[logs.a]\nfile = ["x"]', "2: logs.a.file: there is no such setting"),
+        ("logs = 3", "1: logs: must be a table per stream"),
+        ("[logs]\na = 3", "2: logs.a: must be a table that begins with [logs.a]"),
+    ],
+)
+def test_a_wrong_log_source_is_told_at_its_line(tmp_path: Path, table: str, mistake: str) -> None:
+    """In words about the option, beside all other mistakes."""
+    file = tmp_path / "copilot.toml"
+    file.write_text(f"{table}\n[http]\nport = -1\n", encoding="utf-8")
+    with pytest.raises(SettingsError) as raised:
+        load({"COPILOT_CONFIG": str(file)})
+    lines = str(raised.value).splitlines()
+    assert any(line.startswith(f"{file}:{mistake}") for line in lines), lines
+    assert "http.port" in lines[-1]

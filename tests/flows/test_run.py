@@ -8,6 +8,7 @@ import json
 import re
 import shutil
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -202,6 +203,15 @@ def test_sync_beside_a_running_bot_is_carried_out_by_it(home: Home) -> None:
     assert f"belongs to pid {home.program.pid}" in synced.stderr
     assert "Synced more: 1 added" in synced.stderr
     assert "pull the paper back" in home.page.answer("the label printer jams, how do I feed the paper again?")
+
+
+def test_nobody_pushes_logs_while_no_token_is_set(home: Home) -> None:
+    """The door is there, closed, and says what opens it."""
+    pushed = urllib.request.Request(f"http://127.0.0.1:{home.port}/logs/shop", b"a line\n", {"Authorization": "Bearer"})
+    with pytest.raises(urllib.error.HTTPError) as refused, urllib.request.urlopen(pushed, timeout=5):
+        pass
+    with refused.value as answer:
+        assert (answer.code, "COPILOT_HTTP_TOKEN" in answer.read().decode()) == (403, True)
 
 
 def test_healthz_says_that_all_is_well(home: Home) -> None:
