@@ -54,6 +54,7 @@ async def scan(asked: Asked) -> int:
     began = time.monotonic()
     timezone = timezone_of(asked.timezone)
     limits = _limits(asked, timezone)
+    _check_paths(asked)
     trains, sources = _sources(asked.trains), _sources(asked.paths)
     async with _temporary() as database:
         with screen.progress("%") as bar:
@@ -63,7 +64,7 @@ async def scan(asked: Asked) -> int:
                 await backtest.learn(trains)
             told = [await backtest.tell(source) for source in sources]
     for each in told:
-        _show(each, asked, timezone)
+        _show(each, asked, limits, timezone)
     _sum_up(told, time.monotonic() - began, asked)
     return 1 if any(each.down for each in told) else 0
 
@@ -102,6 +103,15 @@ def _limits(asked: Asked, timezone: tzinfo) -> Limits:
     if limits.since >= limits.until:
         raise BotError("--until must be later than --since.")
     return limits
+
+
+def _check_paths(asked: Asked) -> None:
+    """Raise BotError for an empty path, as an unset variable of a shell gives, and for `-` in two roles."""
+    given = [*asked.paths, *asked.trains]
+    if not all(path.strip() for path in given):
+        raise BotError("A path is empty: name a file, a folder or a glob.")
+    if STDIN in asked.paths and STDIN in asked.trains:
+        raise BotError("- can be read once only: give it as PATH or to --train.")
 
 
 def _sources(paths: Iterable[str]) -> dict[Source, int]:
@@ -148,7 +158,7 @@ class _Reading:
                 self._bar(step, STEPS, self._what)
 
 
-def _show(told: Replayed, asked: Asked, timezone: tzinfo) -> None:
+def _show(told: Replayed, asked: Asked, limits: Limits, timezone: tzinfo) -> None:
     """Show what one stream told: its stories, or why there can be none."""
     if told.down:
         screen.say(told.down)
@@ -159,27 +169,36 @@ def _show(told: Replayed, asked: Asked, timezone: tzinfo) -> None:
             story.show(report, timezone)
     if told.reports:
         return
+    if why := _untold(told, asked, limits):
+        screen.say(why)
+    elif not asked.as_json and not told.down:
+        screen.out(f"{told.name}: nothing unusual in {_many(told.lines, 'line', 'lines')}.")
+
+
+def _untold(told: Replayed, asked: Asked, limits: Limits) -> str | None:
+    """Return why nothing could be told of a stream, or None where it could."""
     if not told.lines:
-        screen.say(f"{told.name} holds no line: nothing is known of it.")
-    elif not told.clock:
-        screen.say(f"{told.name} tells no times that are known here: nothing could be told.")
-    elif told.learning:
-        if asked.train_until:
-            screen.say(f"{told.name} ends before --train-until: nothing could be told.")
-        else:
-            screen.say(f"{told.name} is shorter than a day: nothing could be told; give --train or --train-until.")
-    elif not asked.as_json:
-        screen.out(f"{told.name}: nothing unusual in {told.lines:,} lines.")
+        return None if told.down else f"{told.name} holds no line: nothing is known of it."
+    if not told.clock:
+        return f"{told.name} tells no times that are known here: nothing could be told."
+    if told.learning and asked.train_until:
+        return f"{told.name} ends before --train-until: nothing could be told."
+    if told.learning:
+        short = "holds less than a day before --until" if asked.until else "is shorter than a day"
+        return f"{told.name} {short}: nothing could be told; give --train or --train-until."
+    if told.clock < limits.since:
+        return f"{told.name} ends before --since: nothing could be told."
+    return None
 
 
 def _sum_up(told: Sequence[Replayed], seconds: float, asked: Asked) -> None:
     """Say how much was read, how fast, and what of it was not counted."""
     lines, stories = sum(each.lines for each in told), sum(len(each.reports) for each in told)
     uncounted = [
-        f"{number:,} {why} were not counted"
+        f"{_many(number, *why)} not counted"
         for number, why in (
-            (sum(each.replayed for each in told), "repeated entries"),
-            (sum(each.too_old for each in told), "entries that came too late"),
+            (sum(each.replayed for each in told), ("repeated entry was", "repeated entries were")),
+            (sum(each.too_old for each in told), ("entry that came too late was", "entries that came too late were")),
         )
         if number
     ]

@@ -1,6 +1,7 @@
 """What commands show: machine output on stdout, everything else on stderr; colour and bars only on a terminal."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -8,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from bot.errors import BotError
 from bot.types import AnswerEvent, Done, Source, Status, Text
 from ingest.types import Passage
 
@@ -46,8 +48,21 @@ def row(data: Mapping[str, object]) -> None:
 
 
 def out(text: str = "", end: str = "\n") -> None:
-    """Write the result itself, on stdout."""
-    print(text, end=end, flush=True)  # noqa: T201 - this is where commands write
+    """Write the result itself, on stdout. Raises BotError when it takes no more, such as a full disk."""
+    with writing():
+        print(text, end=end, flush=True)  # noqa: T201 - this is where commands write
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Turn what is wrong with stdout into BotError; a reader that went away is not wrong."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still held back has to go somewhere
+        raise BotError(f"The output cannot be written ({error.strerror}): write it elsewhere.") from error
 
 
 def agreed(reasons: Sequence[str]) -> bool:
@@ -154,14 +169,18 @@ def mark(*, good: bool) -> str:
 
 def coloured(text: str, colour: Colour) -> str:
     """Return text in a colour where there is a terminal."""
-    return f"\033[{_COLOURS[colour]}m{text}\033[0m" if sys.stdout.isatty() else text
+    return f"\033[{_COLOURS[colour]}m{text}\033[0m" if _terminal() else text
 
 
 def bold(text: str) -> str:
     """Return text that stands out where there is a terminal."""
-    return f"\033[1m{text}\033[0m" if sys.stdout.isatty() else text
+    return f"\033[1m{text}\033[0m" if _terminal() else text
 
 
 def dim(text: str) -> str:
     """Return text that steps back where there is a terminal."""
-    return f"\033[2m{text}\033[0m" if sys.stdout.isatty() else text
+    return f"\033[2m{text}\033[0m" if _terminal() else text
+
+
+def _terminal() -> bool:
+    return sys.stdout is not None and sys.stdout.isatty()  # None: it was closed before we started

@@ -40,7 +40,7 @@ def _body(report: Report, timezone: tzinfo) -> Iterator[str]:
     if any(report.chart):
         yield f"{bars(report.chart)}  {_caption(report, timezone)}"
     if report.changes:
-        yield "Lines an hour, usually and now:"
+        yield "Lines in an hour, usually and in the last one before it was told:"
     for change in report.changes:
         before = f"{change.before:,.0f}" if change.before >= 1 or not change.before else f"{change.before:.1g}"
         yield f"  {before:>7} -> {change.now:<7,.0f} {_line(change.template)}"
@@ -53,11 +53,18 @@ def _body(report: Report, timezone: tzinfo) -> Iterator[str]:
 
 
 def _when(report: Report, timezone: tzinfo) -> str:
-    since, told = (datetime.fromtimestamp(time, timezone) for time in (report.since, report.detected_at))
-    start = f"since {since:%Y-%m-%d %H:%M %Z}, told after {lasted(report.detected_at - report.since)} ({told:%H:%M})"
+    since = datetime.fromtimestamp(report.since, timezone)
+    told = _clock(report.detected_at, since)
+    start = f"since {since:%Y-%m-%d %H:%M %Z}, told after {lasted(report.detected_at - report.since)} ({told})"
     if report.ended is None:
         return f"{start}, still open"
-    return f"{start}, over at {datetime.fromtimestamp(report.ended, timezone):%H:%M}"
+    return f"{start}, over at {_clock(report.ended, since)}"
+
+
+def _clock(seconds: float, since: datetime) -> str:
+    """Return a time as a clock shows it, with its date on another day than `since`."""
+    time = datetime.fromtimestamp(seconds, since.tzinfo)
+    return f"{time:%H:%M}" if time.date() == since.date() else f"{time:%Y-%m-%d %H:%M}"
 
 
 def lasted(seconds: float) -> str:
@@ -65,7 +72,8 @@ def lasted(seconds: float) -> str:
     minutes = round(seconds / 60)
     if minutes < 120:  # noqa: PLR2004 - two hours and more are told in hours, two days and more in days
         return f"{minutes} min"
-    return f"{minutes / 60:.1f} h" if minutes < 2880 else f"{minutes / 1440:.1f} days"  # noqa: PLR2004 - see above
+    number, unit = (minutes / 60, "h") if minutes < 2880 else (minutes / 1440, "days")  # noqa: PLR2004 - see above
+    return f"{number:.1f}".removesuffix(".0") + f" {unit}"
 
 
 def bars(counts: Sequence[float]) -> str:

@@ -51,6 +51,8 @@ def _source(file: str) -> Source:
     """Return the one file as a source. Raises WrongUse for one that is not there."""
     if file == STDIN:
         return Stdin(sys.stdin.buffer)
+    if not file.strip():
+        raise BotError("The path is empty: name a file.")
     streams = streams_of([file])
     if Path(file).is_dir() or len(streams) > 1:
         raise BotError(f"{file} is more than one file: name one of them.")
@@ -109,8 +111,10 @@ def _rows(seen: _Seen) -> None:
             tail = tails[given] = json.dumps(known, ensure_ascii=False)[1:]
         rows = [f'{{"line": {number + at}, {tail}\n' for at in range(1, lines + 1)]
         number += lines
-        sys.stdout.write("".join(rows))
-    sys.stdout.flush()
+        with screen.writing():
+            sys.stdout.write("".join(rows))
+    with screen.writing():
+        sys.stdout.flush()
 
 
 def _top(seen: _Seen) -> None:
@@ -124,7 +128,9 @@ def _top(seen: _Seen) -> None:
         return
     courses, span = _courses(seen)
     levels = _levels(seen)
-    screen.out(screen.bold(f"{len(counts):,} patterns in {whole:,} entries{span}"))
+    patterns = "1 pattern" if len(counts) == 1 else f"{len(counts):,} patterns"
+    entries = "1 entry" if whole == 1 else f"{whole:,} entries"
+    screen.out(screen.bold(f"{patterns} in {entries}{span}"))
     for number, times in counts.most_common(SHOWN):
         course = f"{courses[number]}  " if courses else ""
         text = screen.visible(redact(seen.miner.template(number))).replace("\n", " ")

@@ -124,7 +124,7 @@ class Backtest:
         return [
             replace(report, ended=None) if (report.ended or 0.0) > until else report
             for report in reports
-            if since <= report.detected_at <= until
+            if since <= report.detected_at and report.charted <= until
         ]
 
 

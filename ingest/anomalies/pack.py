@@ -18,7 +18,11 @@ def pack(tree: Tree) -> bytes:
     """Return the tree as bytes. Values: None, bool, int, float, str, bytes, lists, mappings with text keys, arrays."""
     arrays = _Arrays()
     head = json.dumps(_flat(tree, arrays), separators=(",", ":")).encode()
-    return zlib.compress(b"".join((len(head).to_bytes(8, "big"), head, *arrays.parts)), LEVEL)
+    squeeze = zlib.compressobj(LEVEL)
+    parts = [squeeze.compress(len(head).to_bytes(8, "big") + head)]
+    for array in arrays.kept:  # row by row: a copy of the whole would be what a scan needs most memory for
+        parts += [squeeze.compress(row.tobytes()) for row in (array if array.ndim > 1 else (array,))]
+    return b"".join((*parts, squeeze.flush()))
 
 
 def unpack(data: bytes) -> dict[str, Any]:
@@ -33,16 +37,16 @@ def unpack(data: bytes) -> dict[str, Any]:
 
 
 class _Arrays:
-    """The bytes of all arrays, one after the other."""
+    """All arrays of a tree, and where the bytes of each begin when they stand one after the other."""
 
     def __init__(self) -> None:
-        self.parts: list[bytes] = []
+        self.kept: list[npt.NDArray[Any]] = []
         self._size = 0
 
     def put(self, array: npt.NDArray[Any]) -> list[Any]:
         """Take in an array; return how it is found again."""
         place = self._size
-        self.parts.append(array.tobytes())
+        self.kept.append(array)
         self._size += array.nbytes
         return [place, array.dtype.str, list(array.shape)]
 

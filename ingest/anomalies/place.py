@@ -55,6 +55,7 @@ class Place:
         if 1 < len(seen) <= FEW_WORDS and self.wordy:
             self.words = {}
         else:
+            self.seen = set()
             self.idle = self.numeric < NUMERIC * self.looked_at
         return self.words is not None
 

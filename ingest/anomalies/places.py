@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ingest.anomalies.columns import columns_of, series_of
 from ingest.anomalies.counts import Counts, Floats, Ints
 from ingest.anomalies.measures import Measures, scaled
 from ingest.anomalies.place import Place, digits, is_word
@@ -88,8 +89,8 @@ class Places:
             "shares": self.shares.state(),
             "lines": self.lines.state(self._lines_kept),
             "lines_kept": self._lines_kept,
-            "measured": [tuple(each) for each in self.measured],
-            "worded": [tuple(each) for each in self.worded],
+            "measured": columns_of(self.measured),
+            "worded": columns_of(self.worded),
             "lines_of": self.lines_of,
             "places": places,
             "waiting": [list(each) for each in self._waiting],
@@ -102,8 +103,8 @@ class Places:
         self.shares.restore(state["shares"])
         self.lines.restore(state["lines"])
         self._lines_kept = state["lines_kept"]
-        self.measured = [Series(*each) for each in state["measured"]]
-        self.worded = [Series(*each) for each in state["worded"]]
+        self.measured = series_of(state["measured"])
+        self.worded = series_of(state["worded"])
         self.lines_of = state["lines_of"]
         self.held_measures = np.zeros(len(self.measured), dtype=bool)
         self.held_words = np.zeros(len(self.worded), dtype=bool)

@@ -3,12 +3,13 @@
 Knows neither what was counted nor what is usual.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from itertools import takewhile
 from typing import Any
 
 import numpy as np
 
+from ingest.anomalies.columns import columns_of, series_of
 from ingest.anomalies.signal import WARN, Kind, Row, Series, Signal
 from ingest.anomalies.wording import is_harmless, likeness, tells_start, tells_trouble, words_of
 
@@ -52,13 +53,13 @@ class Register:
         self.held = np.append(self.held, False)
         return place
 
-    def state(self) -> list[Any]:
+    def state(self) -> dict[str, Any]:
         """Return what `restore` needs; what is held is not kept."""
-        return [tuple(each) for each in self.series]
+        return columns_of(self.series)
 
-    def restore(self, state: Iterable[Any]) -> None:
+    def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        self.series = [Series(*each) for each in state]
+        self.series = series_of(state)
         self._places = {series: place for place, series in enumerate(self.series)}
         self.held = np.zeros(len(self.series), dtype=bool)
 

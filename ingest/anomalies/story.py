@@ -16,6 +16,9 @@ RELATED_MINUTES = 15
 
 RELATED_LIKENESS = 0.5
 
+SEVERAL = 3
+"""Series that make a story more than a curiosity."""
+
 QUIET_MINUTES = 30
 """A story has recovered when none of its series was unusual for half an hour."""
 
@@ -67,11 +70,15 @@ class Story:
 
     @property
     def severity(self) -> str:
-        """`high` for errors, silence and stories of several series; `medium` for warnings; `low` for the rest."""
+        """`high` for errors, silence, restarts; `medium` for warnings, words of trouble and stories of several series.
+
+        `low` is the rest.
+        """
         levels = [signal.level for signal in self.signals.values()]
         if max(levels) >= ERROR or self.kind in {"silence", "restarts"}:
             return "high"
-        return "medium" if max(levels) == WARN or len(self.signals) > 2 else "low"  # noqa: PLR2004 - several
+        grave = max(levels) == WARN or any(signal.serious for signal in self.signals.values())
+        return "medium" if grave or len(self.signals) >= SEVERAL else "low"
 
     def _templates(self) -> Iterable[int]:
         return (series.template for series in self.signals)

@@ -97,10 +97,10 @@ class Telling:
             yield Change(self._shown(template), before, now)
 
     def _also(self, story: Story) -> Iterable[str]:
-        others: list[Signal] = [signal for signal in story.signals.values() if signal.series != story.lead.series]
-        for signal in others[:MOST_ALSO]:
+        for signal in _others(story)[:MOST_ALSO]:
             told, unit = self._measured(signal)
-            yield headline(told, self._shown(signal.series.template), self._named((signal.series.host,)), unit)
+            place = self._named((signal.series.host, signal.series.service))
+            yield headline(told, self._shown(signal.series.template), place, unit)
 
     def _examples(self, story: Story) -> Iterable[str]:
         firsts = [self._firsts[template] for template in story.templates if template in self._firsts]
@@ -123,3 +123,21 @@ class Telling:
 
     def _shown(self, template: int) -> str:
         return self._redact(self._miner.template(template))[:MOST_TEXT] if template else ""
+
+
+def _others(story: Story) -> list[Signal]:
+    """Return what a story tells beside its lead, each kind of change of a line once."""
+    told = {_what(story.lead)}
+    others = []
+    for signal in story.signals.values():
+        if _what(signal) not in told:
+            told.add(_what(signal))
+            others.append(signal)
+    return others
+
+
+def _what(signal: Signal) -> tuple[object, ...]:
+    """Return what changed: a template is one thing on all of its hosts, as is each place of it."""
+    series = signal.series
+    own = () if series.template else (series.host, series.service)
+    return signal.kind, series.template, series.position, series.word, *own

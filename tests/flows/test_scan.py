@@ -103,7 +103,7 @@ def test_without_json_the_verdict_comes_first(logs: Path) -> None:
     assert new[0].endswith(" on billing: 6 lines in 1 min, never seen before")
     assert new[1] == "  shop · since 2026-11-04 15:20 UTC, told after 1 min (15:21), over at 15:55"
     assert new[2].strip().startswith("·" * 24 + "█" * 6 + "·")
-    assert "Lines an hour, usually and now:" in stories[1]
+    assert "Lines in an hour, usually and in the last one before it was told:" in stories[1]
     assert "password=[secret:password" in stories[2]
     assert "\x1b" not in done.stdout
     assert stories[-1].startswith("3 stories in 1 stream; ")
@@ -141,6 +141,37 @@ def test_a_stream_shorter_than_a_day_says_so(logs: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("limits", "sentence"),
+    [
+        (("--since", "2027-01-01"), "shop ends before --since: nothing could be told."),
+        (("--until", "2020-01-01"), "shop holds less than a day before --until: nothing could be told;"),
+        (("--train-until", "2027-01-01"), "shop ends before --train-until: nothing could be told."),
+    ],
+)
+def test_limits_that_leave_nothing_say_so(logs: Path, limits: Sequence[str], sentence: str) -> None:
+    """Which of them it was; no all-clear."""
+    done = scanned(logs, "shop", *limits)
+    assert done.returncode == 0
+    assert sentence in done.stderr
+    assert "nothing unusual" not in done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="a device of Linux")
+@pytest.mark.parametrize(
+    "arguments", [("scan", "shop"), ("scan", "shop", "--json"), ("templates", "shop/shop.log", "--json")]
+)
+def test_a_full_disk_is_one_sentence(logs: Path, arguments: Sequence[str]) -> None:
+    """No traceback, and nothing from the interpreter as it ends."""
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            command(arguments), cwd=logs, env=environment(), stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 2
+    assert done.stderr.endswith("The output cannot be written (No space left on device): write it elsewhere.\n")
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
         (("nowhere.log",), "nowhere.log is not there: check the path."),
@@ -148,6 +179,8 @@ def test_a_stream_shorter_than_a_day_says_so(logs: Path) -> None:
         (("shop", "--since", "yesterday"), "--since yesterday is no time: write 2026-03-02T14:00"),
         (("shop", "--timezone", "Mars/Base"), "--timezone Mars/Base is not known"),
         (("shop", "--since", "2026-11-05", "--until", "2026-11-04"), "--until must be later than --since."),
+        (("shop", ""), "A path is empty: name a file, a folder or a glob."),
+        (("-", "--train", "-"), "- can be read once only: give it as PATH or to --train."),
         ((), "Missing argument 'PATH"),
     ],
 )

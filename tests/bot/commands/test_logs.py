@@ -53,7 +53,7 @@ def test_a_story_is_told_in_a_few_lines(capsys: Shown) -> None:
         "HIGH   More of: payment failed on web-1: 42 lines in 6 min, usually 1",
         "  shop · since 2026-03-02 12:00 UTC, told after 6 min (12:06), still open",
         "  ·▁▅█  4 min until 12:06, at most 42 a minute, usually 0.1",
-        "  Lines an hour, usually and now:",
+        "  Lines in an hour, usually and in the last one before it was told:",
         "          6 -> 42      payment failed",
         "          0 -> 3       breaker open",
         "  Also: New: breaker open: 3 lines in 6 min, never seen before",
@@ -79,6 +79,20 @@ def test_an_end_is_told(capsys: Shown) -> None:
         "  shop · since 2026-03-02 12:00 UTC, told after 6 min (12:06), over at 13:00",
         "",
     ]
+
+
+def test_a_time_of_another_day_names_its_day(capsys: Shown) -> None:
+    """Else an end after midnight would look earlier than the beginning."""
+    told = lines(replace(REPORT, ended=NOON + 86400.0), capsys)
+    assert told[1].endswith("told after 6 min (12:06), over at 2026-03-03 12:00")
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(60.0, "1 min"), (7200.0, "2 h"), (9000.0, "2.5 h"), (172800.0, "2 days"), (90000.0, "25 h")]
+)
+def test_durations_are_told_without_a_needless_digit(seconds: float, words: str) -> None:
+    """In the unit that people would take."""
+    assert story.lasted(seconds) == words
 
 
 def test_times_are_shown_in_the_timezone_asked_for(capsys: Shown) -> None:
