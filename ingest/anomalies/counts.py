@@ -25,6 +25,11 @@ LATE_MINUTES = 60
 FIRST_CAPACITY = 64
 
 
+def room_for(size: int, capacity: int) -> int:
+    """Return the capacity that takes `size` entries with some to spare: a quarter more, as these arrays are large."""
+    return max(size, capacity + max(FIRST_CAPACITY, capacity // 4))
+
+
 def grown(array: npt.NDArray[Any], capacity: int, axis: int = 0) -> npt.NDArray[Any]:
     """Return the array with room for `capacity` entries along `axis`; what is new is zero."""
     room = capacity - array.shape[axis]
@@ -59,7 +64,7 @@ class Counts:
     def grow(self, size: int) -> None:
         """Make room for `size` series."""
         if size > self.sums.shape[2]:
-            self.sums = grown(self.sums, max(size, 2 * self.sums.shape[2]), axis=2)
+            self.sums = grown(self.sums, room_for(size, self.sums.shape[2]), axis=2)
 
     def advance(self, minute: int) -> None:
         """Begin a minute; the minutes between count nothing."""

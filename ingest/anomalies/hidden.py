@@ -51,6 +51,7 @@ class Hidden:
                         continue
                     place.known.add(raw)
                 place.looks += 1
-                place.open = len(place.known) >= (FEW if place.looks <= SOON else ENOUGH)
+                if len(place.known) >= (FEW if place.looks <= SOON else ENOUGH):
+                    place.open, place.known = True, set()
             shown.append((position, raw))
         return shown

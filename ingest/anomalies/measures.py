@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown
+from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown, room_for
 
 FINEST = 1e-6
 """Values are told apart down to a millionth of their unit: microseconds."""
@@ -98,7 +98,7 @@ class Measures:
         """Take in series up to `size`."""
         self.counts.grow(size)
         if size > len(self.n):
-            capacity = max(size, 2 * len(self.n))
+            capacity = room_for(size, len(self.n))
             for name in FIELDS:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)

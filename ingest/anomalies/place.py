@@ -66,9 +66,11 @@ class Place:
     def state(self) -> list[Any]:
         """Return what `restored` needs."""
         words = None if self.words is None else list(self.words.items())
+        seen = " ".join(map(str, sorted(self.seen)))
+        hosts = list(self.hosts.items())
         return [
-            sorted(self.seen), self.sure, self.wordy, words, self.lines, self.looked_at, self.unit, self.numeric,
-            self.whole, list(self.hosts.items()), self.idle,
+            seen, self.sure, self.wordy, words, self.lines, self.looked_at, self.unit, self.numeric, self.whole, hosts,
+            self.idle,
         ]  # fmt: skip
 
     @classmethod
@@ -76,7 +78,9 @@ class Place:
         """Return the place of a state."""
         seen, sure, wordy, words, lines, looked_at, unit, numeric, whole, hosts, idle = state
         kept = None if words is None else dict(words)
-        return cls(set(seen), sure, wordy, kept, lines, looked_at, unit, numeric, whole, dict(hosts), idle)
+        return cls(
+            set(map(int, seen.split())), sure, wordy, kept, lines, looked_at, unit, numeric, whole, dict(hosts), idle
+        )
 
 
 def digits(raw: bytes) -> int:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import Counts, Floats, Ints, grown
+from ingest.anomalies.counts import Counts, Floats, Ints, grown, room_for
 from ingest.anomalies.surprise import of_share
 
 SPAN_MINUTES = (5, 15)
@@ -42,7 +42,7 @@ class Shares:
         """Take in series up to `size`."""
         self.counts.grow(size)
         if size > len(self.hits):
-            capacity = max(size, 2 * len(self.hits))
+            capacity = room_for(size, len(self.hits))
             for name in FIELDS:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import Flags, Floats, Ints, grown
+from ingest.anomalies.counts import Flags, Floats, Ints, grown, room_for
 
 NEAR = 0.8
 """Gaps within a fifth of the longest are near it: the beat of a periodic line."""
@@ -56,7 +56,7 @@ class Silence:
     def grow(self, size: int) -> None:
         """Take in series up to `size`."""
         if size > len(self.last):
-            capacity = max(size, 2 * len(self.last))
+            capacity = room_for(size, len(self.last))
             for name in FIELDS:
                 setattr(self, name, grown(getattr(self, name), capacity))
         self.size = max(self.size, size)

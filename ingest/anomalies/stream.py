@@ -22,7 +22,7 @@ from ingest.logs.line import Columns, Parser
 from ingest.logs.source import Batch
 from ingest.logs.template import Miner
 
-VERSION = 3
+VERSION = 4
 """Of the state; one of another version is learnt anew."""
 
 LEARN_S = 24 * 3600.0

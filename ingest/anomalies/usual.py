@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown
+from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown, room_for
 
 SLOT_MINUTES = 30
 SLOTS = 48
@@ -84,7 +84,7 @@ class Usual:
     def grow(self, size: int) -> None:
         """Take in series up to `size`; they count as watched from now on."""
         if size > len(self.total):
-            capacity = max(size, 2 * len(self.total))
+            capacity = room_for(size, len(self.total))
             for name in FIELDS:
                 setattr(self, name, grown(getattr(self, name), capacity))
         born = slice(self.size, size)
