@@ -33,7 +33,8 @@ run: setup ## Run the bot: in a local workspace, or in Slack if its tokens are s
 	@exec $(BIN)/copilot run $(if $(PORT),--port $(PORT))
 
 test: setup ## Run the tests (under 5 minutes)
-	@$(BIN)/pytest -q -m "not slow and not browser"
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m "not slow and not browser and not alone"
+	@$(BIN)/pytest -q -m "alone and not slow"
 
 test-slow: setup ## Run the kills and soaks
 	@$(BIN)/pytest -q -m slow

@@ -30,7 +30,7 @@ CITY = replace(
 ANSWER_S = 2.0
 MANY = 1_000
 
-pytestmark = pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")
+pytestmark = [pytest.mark.alone, pytest.mark.filterwarnings("ignore:The garbage collector is trying to clean up")]
 
 
 class Steady:

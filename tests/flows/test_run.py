@@ -27,6 +27,8 @@ from tests.fakes.embed import HashEmbedder
 from tests.fakes.slack import INCIDENTS, text_of
 from tests.flows.program import Program, copilot, free_port
 
+pytestmark = pytest.mark.alone
+
 POOL = """---
 title: Postgres connection pool
 service: checkout
