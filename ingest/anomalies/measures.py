@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown, room_for
+from ingest.anomalies.counts import Counts, Flags, Floats, Ints
+from ingest.anomalies.ledger import Ledger
 
 FINEST = 1e-6
 """Values are told apart down to a millionth of their unit: microseconds."""
@@ -65,15 +66,17 @@ def unscaled(levels: Floats) -> Floats:
     return np.asarray(np.sinh(levels) * FINEST)
 
 
-class Measures:
+class Measures(Ledger):
     """Numeric series: the present hour in `counts` (planes: n, sum, sum of squares, values past the top), and the past.
 
     n, mean, square: decayed moments of single values. level, level_square, low, high: moments and extremes of the mean
     over each span, `float64[series, len(SPANS)]`.
     """
 
+    fields = FIELDS
+
     def __init__(self) -> None:
-        self.size = 0
+        super().__init__()
         self.counts = Counts(planes=4)
         self.past = False
         for name in FIELDS[:5]:
@@ -97,21 +100,15 @@ class Measures:
     def grow(self, size: int) -> None:
         """Take in series up to `size`."""
         self.counts.grow(size)
-        if size > len(self.n):
-            capacity = room_for(size, len(self.n))
-            for name in FIELDS:
-                setattr(self, name, grown(getattr(self, name), capacity))
-        self.size = max(self.size, size)
+        super().grow(size)
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs."""
-        fields = {name: getattr(self, name)[: self.size] for name in FIELDS}
-        return fields | {"size": self.size, "counts": self.counts.state(self.size)}
+        return super().state() | {"counts": self.counts.state(self.size)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        for name in (*FIELDS, "size"):
-            setattr(self, name, state[name])
+        super().restore(state)
         self.counts.restore(state["counts"])
 
     def add(self, series: Ints, values: Floats) -> None:

@@ -5,8 +5,7 @@ that whoever posts them can put the intent into the same one.
 """
 
 import hashlib
-import time as clocks
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
@@ -63,7 +62,6 @@ class Scan:
         timezone: tzinfo = UTC,
         tell_from: float | None = None,
         learnt: bytes | None = None,
-        tick: Callable[[], float] = clocks.monotonic,
     ) -> None:
         """`learnt` is the state from which a stream starts that was never scanned."""
         self.source = source
@@ -72,7 +70,6 @@ class Scan:
         self._timezone = timezone
         self._tell_from = tell_from
         self._learnt = learnt
-        self._tick = tick
         self._stream: Stream | None = None
         self._left = b""
 
@@ -83,7 +80,7 @@ class Scan:
         self._stream = None  # what is half done must not be gone on with; `save` brings it back
         cursor = saved.cursor if saved else {}
         scanned = Scanned(stream, saved or Saved(self.source.name, 0, cursor, b"", 0, 0.0, now))
-        before, told, began = stream.lines, stream.stories, self._tick()
+        before, told = stream.lines, stream.stories
         async with _closing(self.source.read(cursor)) as batches:
             try:
                 async for batch in batches:
@@ -110,7 +107,6 @@ class Scan:
             down_since=(scanned.saved.down_since or now) if scanned.down else None,
             down=scanned.down,
         )
-        self.seconds = self._tick() - began
         return scanned
 
     async def save(self, connection: AsyncConnection, scanned: Scanned) -> None:

@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from ingest.anomalies.counts import Counts, Floats, Ints, grown, room_for
+from ingest.anomalies.counts import Counts, Floats, Ints
+from ingest.anomalies.ledger import Ledger
 from ingest.anomalies.surprise import of_share
 
 SPAN_MINUTES = (5, 15)
@@ -27,11 +28,13 @@ OVERDISPERSION = 3.0
 FIELDS = ("hits", "total", "record", "older")
 
 
-class Shares:
+class Shares(Ledger):
     """One series for each word at a place; `counts` has the planes hits and lines of the place."""
 
+    fields = FIELDS
+
     def __init__(self) -> None:
-        self.size = 0
+        super().__init__()
         self.counts = Counts(planes=1)
         self.hits = np.zeros(64)
         self.total = np.zeros(64)
@@ -41,21 +44,15 @@ class Shares:
     def grow(self, size: int) -> None:
         """Take in series up to `size`."""
         self.counts.grow(size)
-        if size > len(self.hits):
-            capacity = room_for(size, len(self.hits))
-            for name in FIELDS:
-                setattr(self, name, grown(getattr(self, name), capacity))
-        self.size = max(self.size, size)
+        super().grow(size)
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs."""
-        fields = {name: getattr(self, name)[: self.size] for name in FIELDS}
-        return fields | {"size": self.size, "counts": self.counts.state(self.size)}
+        return super().state() | {"counts": self.counts.state(self.size)}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        for name in (*FIELDS, "size"):
-            setattr(self, name, state[name])
+        super().restore(state)
         self.counts.restore(state["counts"])
 
     def learn(self, series: Ints, hits: Floats, totals: Floats) -> None:

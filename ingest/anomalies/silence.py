@@ -1,11 +1,9 @@
 """Who speaks regularly, and when silence is overdue: gaps between the minutes in which a series was seen. Pure."""
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 
-from ingest.anomalies.counts import Flags, Floats, Ints, grown, room_for
+from ingest.anomalies.counts import Flags, Floats, Ints
+from ingest.anomalies.ledger import Ledger
 
 NEAR = 0.8
 """Gaps within a fifth of the longest are near it: the beat of a periodic line."""
@@ -37,11 +35,13 @@ MOST_NATS = 18.0
 FIELDS = ("awake", "first", "last", "seen", "longest", "near", "gaps")
 
 
-class Silence:
+class Silence(Ledger):
     """The rhythm of every series, one entry each, all in minutes in which the stream spoke at all."""
 
+    fields = FIELDS
+
     def __init__(self) -> None:
-        self.size = 0
+        super().__init__()
         for name in FIELDS:
             setattr(self, name, np.zeros(64))
 
@@ -52,23 +52,6 @@ class Silence:
     longest: Floats
     near: Floats
     gaps: Floats
-
-    def grow(self, size: int) -> None:
-        """Take in series up to `size`."""
-        if size > len(self.last):
-            capacity = room_for(size, len(self.last))
-            for name in FIELDS:
-                setattr(self, name, grown(getattr(self, name), capacity))
-        self.size = max(self.size, size)
-
-    def state(self) -> dict[str, Any]:
-        """Return what `restore` needs."""
-        return {name: getattr(self, name)[: self.size] for name in FIELDS} | {"size": self.size}
-
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Go on from a state."""
-        for name in (*FIELDS, "size"):
-            setattr(self, name, state[name])
 
     def sleep(self, minute: int) -> None:
         """Expect nobody until it has spoken once: another stream begins, and silence to this one's end was usual."""
@@ -108,18 +91,23 @@ class Silence:
         Periodic: the second beat is missed. Dense: every empty minute has the chance that an empty minute had so far
         (Laplace's rule), and the whole silence is less likely than exp(-MOST_NATS). Never before twice the longest gap.
         """
-        longest, seen = self.longest[series], self.seen[series]
-        span = np.maximum(self.last[series] - self.first[series] + 1.0, seen)
+        longest, seen, span = self.longest[series], self.seen[series], self._span(series)
         empty = (span - seen + 0.5) / (span + 1.0)
         dense = np.where((seen >= SEEN) & (empty <= MOST_EMPTY), MOST_NATS / -np.log(empty), np.inf)
         twice = 2.0 * longest + 1.0
-        periodic = (self.near[series] >= BEATS) & (self.near[series] >= RHYTHM * self.gaps[series]) & (longest > 1.0)
-        deadline = np.maximum(np.where(periodic, twice, np.maximum(dense, twice)), LEAST_GAP)
+        deadline = np.maximum(np.where(self._periodic(series), twice, np.maximum(dense, twice)), LEAST_GAP)
         return np.where((span >= WATCHED_MINUTES) & (self.awake[series] > 0), deadline, np.inf)
 
     def regular(self, series: Ints) -> Flags:
         """Tell which series speak whatever the traffic: heartbeats, and what has a rhythm."""
-        longest, seen = self.longest[series], self.seen[series]
-        span = np.maximum(self.last[series] - self.first[series] + 1.0, seen)
-        periodic = (self.near[series] >= BEATS) & (self.near[series] >= RHYTHM * self.gaps[series]) & (longest > 1.0)
-        return np.asarray(periodic | (1.0 - seen / np.maximum(span, 1.0) <= REGULAR))
+        empty = 1.0 - self.seen[series] / np.maximum(self._span(series), 1.0)
+        return np.asarray(self._periodic(series) | (empty <= REGULAR))
+
+    def _span(self, series: Ints) -> Floats:
+        """Return for how long each series has been known."""
+        return np.asarray(np.maximum(self.last[series] - self.first[series] + 1.0, self.seen[series]))
+
+    def _periodic(self, series: Ints) -> Flags:
+        """Tell which series have a beat of more than a minute."""
+        near = self.near[series]
+        return np.asarray((near >= BEATS) & (near >= RHYTHM * self.gaps[series]) & (self.longest[series] > 1.0))

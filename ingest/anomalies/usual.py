@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ingest.anomalies.counts import Counts, Flags, Floats, Ints, grown, room_for
+from ingest.anomalies.counts import Counts, Flags, Floats, Ints
+from ingest.anomalies.ledger import Ledger
 
 SLOT_MINUTES = 30
 SLOTS = 48
@@ -52,18 +53,20 @@ FADING = (
 )  # fmt: skip
 Slotted = npt.NDArray[np.float32]
 
-PLAIN = ("size", "minutes_day", "minutes_week", "minutes", "decayed_day", "record_week")
+PLAIN = ("minutes_day", "minutes_week", "minutes", "decayed_day", "record_week")
 
 
-class Usual:
+class Usual(Ledger):
     """Rates, scatter and records of series that count per minute.
 
     `day`, `week`: decayed counts per slot, `float32[series, 48]` and `[series, 336]`. A series was watched in every
     minute of the source but those in `absent*`: before it was first seen, and while it was part of an anomaly.
     """
 
+    fields = FIELDS
+
     def __init__(self) -> None:
-        self.size = 0
+        super().__init__()
         self.minutes_day = np.zeros(SLOTS, dtype=np.float32)
         self.minutes_week = np.zeros(WEEK_SLOTS, dtype=np.float32)
         self.minutes = 0.0
@@ -83,25 +86,20 @@ class Usual:
 
     def grow(self, size: int) -> None:
         """Take in series up to `size`; they count as watched from now on."""
-        if size > len(self.total):
-            capacity = room_for(size, len(self.total))
-            for name in FIELDS:
-                setattr(self, name, grown(getattr(self, name), capacity))
         born = slice(self.size, size)
+        super().grow(size)
         self.absent[born] = self.minutes_day
         self.absent_week[born] = self.minutes_week
         self.absent_total[born] = self.minutes
-        self.size = max(self.size, size)
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs."""
-        return {name: getattr(self, name)[: self.size] for name in FIELDS} | {
-            name: getattr(self, name) for name in PLAIN
-        }
+        return super().state() | {name: getattr(self, name) for name in PLAIN}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
-        for name in (*FIELDS, *PLAIN):
+        super().restore(state)
+        for name in PLAIN:
             setattr(self, name, state[name])
 
     # Learning
