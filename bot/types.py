@@ -13,6 +13,9 @@ Outcome = Literal["answered", "perhaps", "not_found", "failed"]
 Feeling = Literal["up", "down"]
 """A thumb."""
 
+Severity = Literal["high", "medium", "low"]
+"""How bad it is: `high` for errors, silence and restarts; see `ingest.anomalies.story`."""
+
 TERMINAL = "terminal"
 """The asker at the command line, who reads the data folder anyway: no audience is asked of them."""
 
@@ -121,3 +124,72 @@ class Feedback:
     user: str
     feeling: Feeling
     at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened at a moment of a chart, such as a deployment; `at` is seconds since 1970 UTC."""
+
+    at: float
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What was observed in each minute until `until` (seconds UTC), oldest first, against what is usual.
+
+    `usual` is None where a level says nothing, as for a line never seen before.
+    """
+
+    title: str
+    observed: tuple[float, ...]
+    until: float
+    usual: float | None = None
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """A document that may fit what a card tells: a hypothesis, with the check that would confirm or rule it out.
+
+    `check` is a line or command out of the document, empty where it names none. `runbook` is true for a runbook, false
+    for a past incident.
+    """
+
+    path: str
+    title: str
+    start_line: int
+    end_line: int
+    check: str = ""
+    runbook: bool = True
+
+
+Press = Literal["acknowledge", "investigate", "snooze", "reject", "undo", "runbook"]
+"""What a person may do with a card."""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One message about one matter, as people read it; whoever shows it makes all text inert.
+
+    `headline` is the verdict in a sentence, `status` the line below it (severity, since, who has it). `lines` are
+    sentences, `fields` pairs of name and value, `examples` log lines, `changes` rows "template, before, now". `notes`
+    stand last and small. `name` is what people type to speak of it (`shop-12`). `version` counts its changes.
+    """
+
+    key: str
+    name: str
+    version: int
+    headline: str
+    status: str
+    severity: Severity
+    lines: tuple[str, ...] = ()
+    fields: tuple[tuple[str, str], ...] = ()
+    chart: Chart | None = None
+    examples: tuple[str, ...] = ()
+    changes: tuple[tuple[str, str, str], ...] = ()
+    runbook: Hint | None = None
+    similar: tuple[Hint, ...] = ()
+    notes: tuple[str, ...] = ()
+    presses: tuple[Press, ...] = ()
+    undo: str | None = None

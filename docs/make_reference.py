@@ -13,7 +13,15 @@ from prometheus_client import CollectorRegistry
 
 from bot.__main__ import app
 from bot.door.metrics import Metrics
-from bot.settings import CloudWatchSettings, LogSettings, LokiSettings, Price, reference
+from bot.settings import (
+    CloudWatchSettings,
+    LogSettings,
+    LokiSettings,
+    MaintenanceSettings,
+    Price,
+    ServiceSettings,
+    reference,
+)
 
 PAGE = Path(__file__).with_name("reference.md")
 _PART = re.compile(r"(<!-- generated: (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -91,6 +99,14 @@ def _sources() -> str:
     return "\n".join([*_table(("Field", "Default", "Meaning"), rows), ""])
 
 
+def _services() -> str:
+    return "\n".join([*_table(("Field", "Default", "Meaning"), _fields(ServiceSettings, "NAME.")), ""])
+
+
+def _maintenance() -> str:
+    return "\n".join([*_table(("Field", "Default", "Meaning"), _fields(MaintenanceSettings, "watch.maintenance.")), ""])
+
+
 def _fields(model: Any, above: str = "") -> Iterator[tuple[str, str, str]]:  # noqa: ANN401 - pydantic stays in bot/settings
     for name, field in model.model_fields.items():
         default = field.default if isinstance(field.default, str | int | float) or field.default is None else ""
@@ -118,8 +134,10 @@ def _code(value: object) -> str:
 
 PARTS: dict[str, Callable[[], str]] = {
     "commands": _commands,
+    "maintenance": _maintenance,
     "metrics": _metrics,
     "prices": _prices,
+    "services": _services,
     "settings": _settings,
     "sources": _sources,
 }

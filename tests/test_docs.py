@@ -13,7 +13,8 @@ import pytest
 import typer
 from prometheus_client import CollectorRegistry
 
-import bot.build.house  # noqa: F401 - every table is declared on the metadata once this is imported
+import bot.build.house
+import bot.watch.board  # noqa: F401 - with it, every table is declared on the metadata
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
 from bot.door import logs

@@ -22,6 +22,7 @@ FLOORS: tuple[tuple[str, ...], ...] = (
     ("bot.settings", "bot.owner", "bot.log"),
     ("bot.journal", "bot.claude", "bot.schedule", "bot.migrations", "bot.requests", "bot.keys"),
     ("bot.answer",),
+    ("bot.watch",),
     ("bot.slack", "bot.door", "bot.workspace"),
     ("bot.build",),
     ("bot.commands",),

@@ -36,8 +36,10 @@ from ingest.types import Clock
 
 State = Literal["new", "sending", "sent", "unknown", "dead"]
 
-Kind = Literal["answer", "private", "post", "ephemeral", "late"]
+Kind = Literal["answer", "private", "post", "card", "ephemeral", "late"]
 """`answer` and `private` (an answer that one person sees) are written by whoever answers; the others by the sender.
+
+`card` is a message of the board: its words are made when it is posted, as its card is then.
 
 `late` is a message that was given up before the chat said whether it has it: what comes of it is to be removed.
 """
@@ -52,7 +54,7 @@ BEAT_S = 5.0
 TRIES = 5
 """How often an intent that nobody can tell about is begun at most, all but the first try marked as repeats."""
 
-SENDERS: tuple[Kind, ...] = ("post", "ephemeral", "late")
+SENDERS: tuple[Kind, ...] = ("post", "card", "ephemeral", "late")
 """Kinds that the sender brings to their end by itself: it posts what is complete, and removes what came late."""
 
 PART = ":"

@@ -10,11 +10,15 @@ from bot.settings.options import (
     JournalSettings,
     LogSettings,
     LokiSettings,
+    MaintenanceSettings,
     Price,
     Role,
+    ServiceSettings,
     Settings,
     SlackSettings,
+    WatchSettings,
     WorkspaceSettings,
+    seconds_of,
 )
 from bot.settings.reading import DEFAULT_FILE, load
 
@@ -29,12 +33,16 @@ __all__ = [
     "JournalSettings",
     "LogSettings",
     "LokiSettings",
+    "MaintenanceSettings",
     "OptionHelp",
     "Price",
     "Role",
+    "ServiceSettings",
     "Settings",
     "SlackSettings",
+    "WatchSettings",
     "WorkspaceSettings",
     "load",
     "reference",
+    "seconds_of",
 ]

@@ -7,13 +7,21 @@ from typing import Literal, get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from bot.settings.options import CloudWatchSettings, LogSettings, LokiSettings, Price, Settings
+from bot.settings.options import (
+    CloudWatchSettings,
+    LogSettings,
+    LokiSettings,
+    MaintenanceSettings,
+    Price,
+    ServiceSettings,
+    Settings,
+)
 
 Place = tuple[str, ...]
 """Where a setting lives: ("claude", "max_tokens")."""
 
-NAMED = (Price, LogSettings, CloudWatchSettings, LokiSettings)
-"""Tables that stand below a name which is not ours: of a model, of a stream."""
+NAMED = (Price, LogSettings, CloudWatchSettings, LokiSettings, ServiceSettings, MaintenanceSettings)
+"""Tables that stand below a name which is not ours, of a model, of a stream, of a service; and those in lists."""
 
 
 @dataclass(frozen=True, slots=True)

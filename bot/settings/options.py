@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from datetime import date, tzinfo
+from datetime import date, datetime, tzinfo
 from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Literal
@@ -10,6 +10,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
+
+from bot.types import Severity
+from ingest.types import EVERYONE
 
 WEB = "a URL that starts with http:// or https:// and holds no password"
 """Addresses are shown in `doctor` and in the log; keys have settings of their own."""
@@ -161,6 +164,17 @@ class SlackSettings(_Group):
         must="true or false",
     )
 
+    admins: tuple[Annotated[str, Field(pattern=r"^[UW][A-Z0-9]{2,}$")], ...] = _option(
+        (),
+        "ids of people who may change a channel's settings and switch detectors; none means every full member",
+        must='a list of people\'s ids such as ["U0123ABCD"]',
+    )
+    alert_bots: tuple[Annotated[str, Field(pattern=r"^B[A-Z0-9]{2,}$")], ...] = _option(
+        (),
+        "ids of bots whose alerts are answered in their thread with the runbook that fits",
+        must='a list of bots\' ids such as ["B0123ABCD"]',
+    )
+
     names: Annotated[Mapping[Label, SlackId], AfterValidator(MappingProxyType)] = _option(
         {},
         "ids of names that stand in audiences",
@@ -250,6 +264,12 @@ class HttpSettings(_Group):
         must="a token without spaces",
         environment="COPILOT_HTTP_TOKEN",
     )
+    github_secret: Annotated[SecretStr, _plain("")] | None = _option(
+        None, "the secret of GitHub's webhook for /events/github", must="a secret without spaces"
+    )
+    pagerduty_secret: Annotated[SecretStr, _plain("")] | None = _option(
+        None, "the secret of PagerDuty's webhook for /alerts/pagerduty", must="a secret without spaces"
+    )
 
 
 class CloudWatchSettings(_Group):
@@ -276,6 +296,24 @@ class LokiSettings(_Group):
     )
 
 
+SPANS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+"""Seconds of the units in spans of time."""
+
+Span = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
+"""A span of time such as 90s, 15m, 24h, 7d; `seconds_of` says how long it is."""
+
+TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+Hours = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
+ChannelId = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")]
+PersonId = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")]
+"""A person or a user group."""
+
+
+def seconds_of(span: str) -> int:
+    """Return the seconds of a span of time such as 15m."""
+    return int(span[:-1]) * SPANS[span[-1]]
+
+
 def _zone(name: str) -> str:
     kind = "zone"
     try:
@@ -283,6 +321,12 @@ def _zone(name: str) -> str:
     except (ValueError, OSError, KeyError) as error:
         raise PydanticCustomError(kind, kind) from error
     return name
+
+
+Zone = Annotated[str, AfterValidator(_zone)]
+
+SCHEDULE = r"^([1-9][0-9]{0,4}[smhd]|(\S+\s+){4}\S+)$"
+"""A span, or the five fields of cron."""
 
 
 class LogSettings(_Group):
@@ -296,8 +340,18 @@ class LogSettings(_Group):
     )
     loki: LokiSettings | None = _option(None, "a query to Grafana Loki", must="a table with url and query")
     pushed: Switch = _option(default=False, help_="posted to the HTTP door at /logs/NAME", must="true or false")
-    timezone: Annotated[str, AfterValidator(_zone)] = _option(
-        "UTC", "the zone of times that name none", must="a zone such as Europe/Berlin"
+    timezone: Zone = _option("UTC", "the zone of times that name none", must="a zone such as Europe/Berlin")
+    every: str | None = _option(
+        None,
+        "how often it is scanned: a span such as 1m, or a cron line; none takes watch.every",
+        must='a span such as "1m", or a cron line such as "*/5 * * * *"',
+        pattern=SCHEDULE,
+    )
+    shadow: Switch = _option(
+        default=False, help_="show its stories in the home tab only, and post none", must="true or false"
+    )
+    audience: Annotated[tuple[Label, ...], Field(min_length=1)] = _option(
+        EVERYONE, "who may read its stories; labels as in documents.audience", must='a list such as ["C0123ABCD"]'
     )
 
     @property
@@ -308,6 +362,77 @@ class LogSettings(_Group):
 
 LOG_KINDS: tuple[str, ...] = ("files", "cloudwatch", "loki", "pushed")
 """Where a stream's lines can come from."""
+
+
+class ServiceSettings(_Group):
+    """A service: which names in logs and alerts are its, where its stories go, and whom they concern."""
+
+    patterns: tuple[Label, ...] = _option(
+        (),
+        "names of streams, services and hosts that are this service's; * stands for anything; none takes its own name",
+        must='a list such as ["checkout", "checkout-*"]',
+    )
+    channel: ChannelId | None = _option(
+        None, "where its stories go; none takes watch.channel", must="a channel's id such as C0123ABCD"
+    )
+    owner: PersonId | None = _option(
+        None, "who owns it; stands on its cards", must="the id of a person or a user group"
+    )
+    notify: PersonId | None = _option(
+        None, "mentioned once on a new story of high severity", must="the id of a person or a user group"
+    )
+    escalate_after: Span = _option(
+        "15m", "mentioned again if nobody acknowledges within", must="a span of time such as 15m"
+    )
+
+
+class MaintenanceSettings(_Group):
+    """A window of planned work: stories of its services are held until it is over."""
+
+    services: tuple[Label, ...] = _option((), "names of services; none means all", must='a list such as ["checkout"]')
+    start: datetime = _option(..., "when it begins", must="a time with its zone such as 2026-11-20T22:00:00+01:00")
+    end: datetime = _option(..., "when it ends", must="a time with its zone such as 2026-11-20T23:30:00+01:00")
+    words: str = _option("planned work", "what is done", must="a few words")
+
+
+class WatchSettings(_Group):
+    """What is said unasked: where, how often, how much."""
+
+    channel: ChannelId | None = _option(
+        None,
+        "where stories go whose service names no channel; none shows them in the home tab alone",
+        must="a channel's id such as C0123ABCD",
+    )
+    every: str = _option(
+        "1m",
+        "how often logs are scanned: a span such as 1m, or a cron line",
+        must='a span such as "1m", or a cron line such as "*/5 * * * *"',
+        pattern=SCHEDULE,
+    )
+    least: Severity = _option(
+        "medium", "the least severity that is posted; less is told in the digest", must='"low", "medium" or "high"'
+    )
+    per_hour: WholeNumber = _option(
+        6,
+        "new messages an hour and channel; what is more shares one message",
+        must="a whole number of at least 1",
+        ge=1,
+    )
+    quiet: Hours | None = _option(
+        None,
+        "hours in which only high severity is posted; what still goes on afterwards follows then",
+        must="hours such as 22:00-07:00",
+    )
+    timezone: Zone = _option("UTC", "the zone of quiet hours and of the digest", must="a zone such as Europe/Berlin")
+    digest: TimeOfDay | Literal["off"] = _option(
+        "09:00", "when the daily digest comes, in that zone", must='a time such as 09:00, or "off"'
+    )
+    catalog: tuple[Folder, ...] = _option(
+        (), "Backstage files whose components are services too", must='a list such as ["catalog-info.yaml"]'
+    )
+    maintenance: tuple[MaintenanceSettings, ...] = _option(
+        (), "windows of planned work", must="tables [[watch.maintenance]] with start and end"
+    )
 
 
 class JournalSettings(_Group):
@@ -365,6 +490,10 @@ class Settings(_Group):
     http: HttpSettings = Field(default_factory=HttpSettings)
     logs: Annotated[Mapping[str, LogSettings], AfterValidator(MappingProxyType)] = _option(
         {}, "log sources by the name of their stream", must="a table per stream", validate_default=True
+    )
+    watch: WatchSettings = Field(default_factory=WatchSettings)
+    services: Annotated[Mapping[str, ServiceSettings], AfterValidator(MappingProxyType)] = _option(
+        {}, "services by name", must="a table per service", validate_default=True
     )
     journal: JournalSettings = Field(default_factory=JournalSettings)
     workspace: WorkspaceSettings = Field(default_factory=WorkspaceSettings)
