@@ -4,6 +4,7 @@
 that whoever posts them can put the intent into the same one.
 """
 
+import asyncio
 import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -51,7 +52,10 @@ class Scanned:
 
 
 class Scan:
-    """Scans one source again and again; keeps the stream in memory between scans as long as nobody else moved it."""
+    """Scans one source again and again; keeps the stream in memory between scans as long as nobody else moved it.
+
+    What takes time is done in a thread: a flood of lines must not keep people who ask waiting.
+    """
 
     def __init__(
         self,
@@ -84,7 +88,7 @@ class Scan:
         async with _closing(self.source.read(cursor)) as batches:
             try:
                 async for batch in batches:
-                    scanned.reports += stream.feed(batch)
+                    scanned.reports += await asyncio.to_thread(stream.feed, batch)
                     cursor = batch.cursor
                     if stream.lines - before >= MOST_LINES:
                         scanned.behind = True
@@ -92,7 +96,8 @@ class Scan:
             except SourceDown as error:
                 scanned.down = str(error)
         if stream.lines == before or stream.clock > now - CAUGHT_UP_S:
-            scanned.reports += [] if scanned.behind or scanned.down else stream.close(now - GRACE_S)
+            due = not (scanned.behind or scanned.down)
+            scanned.reports += await asyncio.to_thread(stream.close, now - GRACE_S) if due else []
         scanned.lines = stream.lines - before
         scanned.flooding = scanned.lines >= FLOOD * max(now - scanned.saved.scanned_at, 1.0)
         scanned.opened = [each for each in _first(scanned.reports) if each.id > told]
@@ -100,7 +105,7 @@ class Scan:
             name=self.source.name,
             version=scanned.saved.version + 1,
             cursor=cursor,
-            state=stream.state(),
+            state=await asyncio.to_thread(stream.state),
             lines=stream.lines,
             clock=stream.clock,
             scanned_at=now,
@@ -126,7 +131,9 @@ class Scan:
         state = self._learnt if saved is None else saved.state
         with suppress(ValueError):
             if state is not None:
-                stream = Stream.restore(self.source.name, self._redact, state, timezone=self._timezone)
+                stream = await asyncio.to_thread(
+                    Stream.restore, self.source.name, self._redact, state, timezone=self._timezone
+                )
                 if saved is None:
                     stream.number_after(await self._streams.last_story(self.source.name))
                 return stream
