@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from benchmarks import alerts
 from benchmarks.corpus import Corpus, Labelled, given, shipped
 from benchmarks.figures import say, table
 from benchmarks.scoring import Ranked, Scores, auroc, by_kind, mean, scores_of
@@ -37,8 +38,11 @@ def main() -> None:
         with tempfile.TemporaryDirectory(prefix="copilot-eval-") as data:
             ours = asyncio.run(_ours(corpus, Path(data)))
             plain = asyncio.run(_vectors_only(corpus, Path(data)))
+            cards = asyncio.run(alerts.figures(corpus, Path(data)))
         print(f"\n{corpus.name}: {_abstention(ours)}\n")
         print(table(HEADS, [*_rows("copilot", ours), *_rows("vectors only", plain)]))
+        if cards:
+            print(f"\nAlerts of {corpus.name} as webhooks without runbook_url: the runbook on their card\n\n{cards}")
 
 
 async def _ours(corpus: Corpus, data: Path) -> list[Ranked]:

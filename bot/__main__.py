@@ -149,6 +149,24 @@ def templates(
 
 
 @app.command()
+def digest(
+    data: Data = None,
+    *,
+    preview: Annotated[bool, Option("--preview", help="Show what there is to tell of today so far.")] = False,
+    channel: Annotated[
+        str | None, Option("--channel", metavar="ID", help="Only what concerns this channel, at its own time.")
+    ] = None,
+) -> None:
+    """Show what the daily digest would say now; `copilot run` posts it, each channel's at its own time.
+
+    Example: copilot digest --preview --channel C0123ABCD
+    """
+    from bot.commands.digest import digest as command  # noqa: PLC0415 - see run
+
+    _exit(command(_settings(data), channel, preview=preview))
+
+
+@app.command()
 def status(data: Data = None) -> None:
     """Show what is indexed, what was asked, what Claude cost today and whether a bot runs here."""
     from bot.commands.care import status as command  # noqa: PLC0415 - see run

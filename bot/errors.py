@@ -9,6 +9,7 @@ BotError
 │   ├── ClaudeDenied         the key or the account is refused: a person must act
 │   └── ClaudeIncomplete     it began and did not end with `end_turn` (cut, refused, too long, broken)
 │       └── ClaudeTooLong    not accepted as it is: less text may be
+├── Misused              a person asked for what cannot be done now; the sentence says what can
 └── SlackRefused         Slack will never accept this post as it is
 """
 
@@ -65,6 +66,10 @@ class ClaudeIncomplete(ClaudeError):
 
 class ClaudeTooLong(ClaudeIncomplete):
     """Claude did not take the request, most likely for its length; nothing of an answer came."""
+
+
+class Misused(BotError):
+    """What a person asked for cannot be done: an unknown name, a story that has ended, a span out of bounds."""
 
 
 class SlackRefused(BotError):

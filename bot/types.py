@@ -172,9 +172,11 @@ Press = Literal["acknowledge", "investigate", "snooze", "reject", "undo", "runbo
 class Card:
     """One message about one matter, as people read it; whoever shows it makes all text inert.
 
-    `headline` is the verdict in a sentence, `status` the line below it (severity, since, who has it). `lines` are
-    sentences, `fields` pairs of name and value, `examples` log lines, `changes` rows "template, before, now". `notes`
-    stand last and small. `name` is what people type to speak of it (`shop-12`). `version` counts its changes.
+    `headline` is the verdict in a sentence, `status` the line below it (severity, since when). `people` stand behind
+    the status: what each has to do with it, and the id, the only ones that may become mentions. `lines` are sentences,
+    `fields` pairs of name and value, `examples` log lines, `changes` rows "template, lines an hour before, and now".
+    `notes` stand last and small. `name` is what people type to speak of it (`shop-12`), empty for a group. `version`
+    counts its changes. `undo` is the id of the rejection that "undo" takes back.
     """
 
     key: str
@@ -183,6 +185,7 @@ class Card:
     headline: str
     status: str
     severity: Severity
+    people: tuple[tuple[str, str], ...] = ()
     lines: tuple[str, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
     chart: Chart | None = None
@@ -191,5 +194,19 @@ class Card:
     runbook: Hint | None = None
     similar: tuple[Hint, ...] = ()
     notes: tuple[str, ...] = ()
+    presses: tuple[Press, ...] = ()
+    undo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Brief:
+    """A card in a line or two, for lists: as in Card, without figures, hints and examples."""
+
+    key: str
+    name: str
+    headline: str
+    status: str
+    severity: Severity
+    people: tuple[tuple[str, str], ...] = ()
     presses: tuple[Press, ...] = ()
     undo: str | None = None

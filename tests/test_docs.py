@@ -17,7 +17,7 @@ import bot.build.house
 import bot.watch.board  # noqa: F401 - with it, every table is declared on the metadata
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
-from bot.door import logs
+from bot.door import alerts, deploys, logs
 from bot.door.metrics import Metrics
 from bot.journal.spent import Ending
 from bot.settings import ENVIRONMENT, load, reference
@@ -334,10 +334,13 @@ def test_front_matter_is_documented(place: tuple[str, str]) -> None:
 
 def test_health_checks_are_documented() -> None:
     """The reference lists the checks of /healthz, and the paths of the door."""
-    checks = run._Checks(SimpleNamespace(), SimpleNamespace(), SimpleNamespace(check=None)).all()  # type: ignore[arg-type]
+    nobody: Any = SimpleNamespace(check=None)
+    checks = run._Checks(nobody, nobody, nobody, nobody).all()
     shown = [cells[0] for cells in rows(section(REFERENCE, "## The HTTP door"))]
     pushed = f"POST {logs.PATH}".replace("{stream}", "STREAM")
-    assert shown == ["GET /healthz", "GET /metrics", pushed, f"POST {PATH}", *checks]
+    routes = (deploys.DEPLOY_PATH, deploys.GITHUB_PATH, alerts.ALERTMANAGER, alerts.GRAFANA, alerts.PAGERDUTY)
+    told = [f"POST {path}" for path in routes]
+    assert shown == ["GET /healthz", "GET /metrics", pushed, *told, f"POST {PATH}", *checks]
 
 
 def test_metrics_are_documented() -> None:

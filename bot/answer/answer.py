@@ -1,4 +1,4 @@
-"""A question into one stream of events: recall, verdict, prompt, Claude or quotes, citation check, the end.
+"""A question into one stream of events: what goes on now, recall, verdict, prompt, Claude or quotes, check, the end.
 
 Slack, the workspace, the terminal and the tests all read this stream. Whatever happens to Claude, it ends in Done.
 """
@@ -13,6 +13,7 @@ from bot.answer.audience import Gate, reader_of
 from bot.answer.budget import Budget
 from bot.answer.cite import Checker, Cites, Renumbered
 from bot.answer.followup import Standalone, standalone
+from bot.answer.now import NOTHING, Happening, Lead, lead
 from bot.answer.prompt import NOT_IN_THE_RUNBOOKS, system
 from bot.answer.recall import Recalled, Search, recall, similar_to
 from bot.answer.seen import seen_before
@@ -29,6 +30,8 @@ from ingest.types import Clock
 _log = structlog.get_logger(__name__)
 
 BY_WORDS = "I have just started and searched by words alone so far: ask again in a minute for the full search."
+
+CANNOT_TELL = "No log that I may tell of was scanned lately."
 
 GAP_DAYS = 7
 """How far back an unanswered question counts as asked again."""
@@ -59,37 +62,54 @@ class Journal(Protocol):
 _OPENING_CHARS = 200
 """As much of an answer as is looked at for the words that decline it; they come first, or not at all."""
 
-_NOTHING = Recalled((), (), Evidence())
+_NONE_FOUND = Recalled((), (), Evidence())
+
+NO_RUNBOOK = "Nothing that I may read says what to do about it."
+"""Below computed facts that answer a question for how things are, where no runbook is near."""
 
 
 @dataclass
 class _Draft:
-    """The answer as far as it is told: all text so far, what it cites, and what it cost."""
+    """The answer as far as it is told: all text so far, what of it stood first, what it cites, and what it cost."""
 
     text: str = ""
+    lead: str = ""
     cites: Cites = field(default_factory=Cites)
     model: str | None = None
     used: Used = field(default_factory=Used)
+
+    @property
+    def written(self) -> str:
+        """The text below what was told first."""
+        return self.text[len(self.lead) :]
 
     def say(self, text: str) -> Text:
         self.text += text
         return Text(text)
 
+    def say_first(self, text: str) -> Text:
+        self.lead = text
+        return self.say(text)
+
 
 @dataclass(frozen=True, slots=True)
 class _Ground:
-    """What one answer rests on: the question as it stands by itself, what was recalled, a past incident beside it."""
+    """What one answer rests on: the question as it stands by itself, what was recalled, a past incident beside it.
+
+    `now` is what goes on, as far as the question is about it.
+    """
 
     question: Question
     asked: Standalone
-    recalled: Recalled
+    recalled: Recalled = _NONE_FOUND
     similar: Hit | None = None
+    now: Lead = NOTHING
 
     @property
     def paths(self) -> tuple[str, ...]:
-        """The documents that the answer may show or name."""
+        """The documents and log sources that the answer may show or name."""
         beside = (self.similar.document.path,) if self.similar else ()
-        return tuple(dict.fromkeys((*self.recalled.paths, *beside)))
+        return tuple(dict.fromkeys((*self.recalled.paths, *beside, *self.now.sources)))
 
     def quotable(self) -> "_Ground":
         """Return the same without the passages of the past incident, which has a line of its own."""
@@ -121,8 +141,11 @@ class Answerer:
         fault: Callable[[str], None] = lambda _name: None,
         budget: Budget | None = None,
         redact: Redact = redact,
+        happening: Happening | None = None,
     ) -> None:
+        """`happening` knows what goes on now; without it, answers are from documents alone."""
         self._redact = redact
+        self._happening = happening
         self._search = Gate(search, fault)
         self._writer = writer
         self._quotes = quotes
@@ -137,19 +160,24 @@ class Answerer:
         started = self._clock()
         await self._journal.asked(question)
         yield Status("searching the runbooks")
-        draft, ground = _Draft(), _Ground(question, standalone(question), _NOTHING)
+        draft, ground = _Draft(), await self._begun(question)
+        if ground.now.text:
+            yield draft.say_first(ground.now.text)
         try:
-            ground = await self._recalled(ground)
-            ending = _Ending(_verdict(ground.recalled))
+            ground = ground if ground.now.whole else await self._recalled(ground)
+            ending = _ending_of(ground)
         except IngestError as error:
             _log.exception("search_failed", question=question.id)
             ending = _Ending("failed", str(error))
             yield draft.say(f"**I could not look into the runbooks:** {error}\n")
-        if ending.outcome in {"answered", "perhaps"}:
+        if ending.outcome in {"answered", "perhaps"} and not ground.now.whole:
             yield Status(f"reading {ground.recalled.passages[0].title}")
             async for event in self._written(ground, draft, ending):
                 yield event
-        if ending.outcome == "not_found":
+        if ending.outcome == "not_found" and ground.now.answers:
+            yield draft.say(f"{NO_RUNBOOK}\n")
+            ending.outcome, ending.reason = "answered", None
+        if ending.outcome == "not_found" and not ground.now.whole:
             yield draft.say(await self._refusal(question, ground.recalled))
             ending.reason = "Nothing that I may read answers this."
         for text in _closing(ground, draft, ending):
@@ -160,6 +188,14 @@ class Answerer:
         await self._journal.answered(question, done, draft.text)
         yield done
 
+    async def _begun(self, question: Question) -> _Ground:
+        """Return the question as it stands by itself, and what goes on now that it is about."""
+        ground = _Ground(question, standalone(question))
+        if self._happening is None:
+            return ground
+        situation = await self._happening.now(reader_of(question))
+        return replace(ground, now=lead(question, ground.asked.search, situation, self._clock()))
+
     async def _recalled(self, ground: _Ground) -> _Ground:
         reader = reader_of(ground.question)
         recalled = await recall(self._search, ground.asked.search, reader)
@@ -168,19 +204,19 @@ class Answerer:
 
     async def _written(self, ground: _Ground, draft: _Draft, ending: "_Ending") -> AsyncIterator[AnswerEvent]:
         """Yield the checked answer of the writer; when it fails, or may not be asked, say so and yield the quotes."""
-        lead = ""
+        hedge = ""
         if ending.outcome == "perhaps":
-            ending.reason, lead = _hedge(ground.recalled)
+            ending.reason, hedge = _hedge(ground.recalled)
         try:
-            async for event in self._shrunk(ground, draft, lead):
+            async for event in self._shrunk(ground, draft, hedge):
                 yield event
-            if not draft.text:
+            if not draft.written:
                 ending.outcome = "not_found"
-            elif not draft.cites.sources():
+            elif not draft.cites.sources() and not (draft.cites.computed and ground.now.answers):
                 raise ClaudeIncomplete("Nothing that Claude wrote stands in the runbooks.")
         except ClaudeClosed as error:
             _log.info("answer_quoted", question=ground.question.id, reason=str(error))
-            yield draft.say(f"_{error}_\n\n{lead}")
+            yield draft.say(f"_{error}_\n\n{hedge}")
             async for event in self._quoted(ground, draft):
                 yield event
         except ClaudeError as error:
@@ -188,22 +224,22 @@ class Answerer:
             ending.outcome, ending.reason = "failed", str(error)
             if isinstance(error, ClaudeIncomplete) and error.used != Used():
                 draft.used = error.used
-            broken = "**The answer above is not whole:**" if draft.text else "**I could not finish this answer:**"
-            gap = "\n\n" if draft.text else ""
+            broken = "**The answer above is not whole:**" if draft.written else "**I could not finish this answer:**"
+            gap = "\n\n" if draft.written else ""
             yield draft.say(f"{gap}{broken} {error} The passages I would have used:\n\n")
             async for event in self._quoted(ground, draft):
                 yield event
 
-    async def _shrunk(self, ground: _Ground, draft: _Draft, lead: str) -> AsyncIterator[AnswerEvent]:
+    async def _shrunk(self, ground: _Ground, draft: _Draft, hedge: str) -> AsyncIterator[AnswerEvent]:
         """Yield the writer's checked text; where the request is too long for it, once more with less."""
         try:
-            async for event in self._checked(self._writer, ground, draft, lead):
+            async for event in self._checked(self._writer, ground, draft, hedge):
                 yield event
         except ClaudeTooLong:
-            if draft.text or len(ground.recalled.passages) == 1:
+            if draft.written or len(ground.recalled.passages) == 1:
                 raise
             _log.info("answer_shrunk", question=ground.question.id)
-            async for event in self._checked(self._writer, ground.shorter(), draft, lead):
+            async for event in self._checked(self._writer, ground.shorter(), draft, hedge):
                 yield event
 
     async def _quoted(self, ground: _Ground, draft: _Draft) -> AsyncIterator[AnswerEvent]:
@@ -211,15 +247,25 @@ class Answerer:
             yield event
 
     async def _checked(
-        self, writer: Writer, ground: _Ground, draft: _Draft, lead: str = "", **prompting: str
+        self, writer: Writer, ground: _Ground, draft: _Draft, hedge: str = "", **prompting: str
     ) -> AsyncIterator[AnswerEvent]:
-        """Yield the writer's checked text, `lead` before the first of it; nothing if it finds no answer in there."""
+        """Yield the writer's checked text, `hedge` before the first of it; nothing if it finds no answer in there."""
         ground = ground.quotable() if writer.model is None else ground
         passages, asked = ground.recalled.passages, ground.asked
         quotes_only = writer.model is None  # they were cut from the stored passages by code, and need no check
-        checker = Renumbered(passages, draft.cites) if quotes_only else Checker(passages, asked.search, draft.cites)
-        rules = system(writer.grounding)
-        prompt = Prompt(rules, passages, ground.question.text, self._max_tokens, asked.thread, **prompting)
+        facts = ground.now.facts
+        checker = (
+            Renumbered(passages, draft.cites) if quotes_only else Checker(passages, asked.search, draft.cites, facts)
+        )
+        prompt = Prompt(
+            system(writer.grounding, computed=bool(facts)),
+            passages,
+            ground.question.text,
+            self._max_tokens,
+            asked.thread,
+            computed=facts,
+            **prompting,
+        )
         heard, declined = "", False
         async for piece in self._called(writer, prompt, ground.question):
             if isinstance(piece, Finish):
@@ -231,11 +277,11 @@ class Answerer:
                 declined = declined or heard.lstrip(" \n*_`").startswith(NOT_IN_THE_RUNBOOKS)
                 pieces = checker.feed(piece.text)
             for text in [] if declined else pieces:
-                if not text.strip() and not draft.text:
+                if not text.strip() and not draft.written:
                     continue
-                if lead:
-                    yield draft.say(lead)
-                    lead = ""
+                if hedge:
+                    yield draft.say(hedge)
+                    hedge = ""
                 yield draft.say(text)
 
     def _called(self, writer: Writer, prompt: Prompt, question: Question) -> AsyncIterator[Delta | Finish]:
@@ -274,6 +320,13 @@ class _Ending:
 
     outcome: Verdict | Outcome
     reason: str | None = None
+
+
+def _ending_of(ground: _Ground) -> _Ending:
+    """Return how the answer will end by what it rests on: documents, or what goes on where nothing else was asked."""
+    if not ground.now.whole:
+        return _Ending(_verdict(ground.recalled))
+    return _Ending("answered") if ground.now.answers else _Ending("not_found", CANNOT_TELL)
 
 
 def _redacted(question: Question, redact: Redact) -> Question:

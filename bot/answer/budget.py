@@ -127,7 +127,7 @@ class Budget:
             raise ClaudeClosed(
                 f"{self._refusal.rstrip('.')}: quoted instead; tried again at {_hour(self._closed_until)}."
             )
-        text = as_sent(prompt.passages, prompt.question, prompt.thread, writer.grounding)
+        text = as_sent(prompt.passages, prompt.question, prompt.thread, writer.grounding, prompt.computed)
         most = usd(Usage(fresh=_tokens(prompt.system + text), written=prompt.max_tokens), self._books.price_of(model))
         call = Call(question.id, question.asker, model, role, now, most)
         row = await self._books.ledger.begin(call, self._books.limits)

@@ -4,7 +4,8 @@ The model is treated as if an attacker wrote its output, its citations included.
 command, quotation, number and name in it stands in one passage, near enough the rest of its words, and its orders are
 given there; the source is then cited with exactly those lines. A wrong citation is corrected. What stands nowhere is
 left out, what merely lacks support is marked, and so is what is written in another script than Latin and stands nowhere
-to the letter. Links in prose never pass. Pure: no I/O.
+to the letter. What only repeats a fact that code computed passes without a source. Links in prose never pass. Pure: no
+I/O.
 """
 
 import re
@@ -25,7 +26,7 @@ from bot.answer.claim import (
 )
 from bot.answer.evidence import Needle, held, normal, outside_code
 from bot.answer.ground import Asked, Ground, Lines
-from bot.answer.words import LABELS, VERDICTS
+from bot.answer.words import LABELS, NOT, VERDICTS
 from bot.types import Source, digest_of
 from ingest.index.words import terms
 from ingest.types import Passage
@@ -57,8 +58,12 @@ def _source(number: int, passage: Passage, start: int, end: int) -> Source:
 
 @dataclass
 class Cites:
-    """What an answer cites so far: passages under their numbers in it, in order of first use, with the lines used."""
+    """What an answer cites so far: passages under their numbers in it, in order of first use, with the lines used.
 
+    `computed` says that it repeats a computed fact.
+    """
+
+    computed: bool = False
     _numbers: dict[Passage, int] = field(default_factory=dict)
     _used: dict[int, tuple[Passage, Lines]] = field(default_factory=dict)
 
@@ -82,12 +87,13 @@ class Checker:
     """Takes the answer as it streams in, gives it back checked, a line or a fenced block at a time.
 
     `dropped` counts what was left out or marked. `question` counts as a source for names and numbers alone: a reader
-    knows who said them.
+    knows who said them. `computed` are facts that readers see above the answer, a sentence each.
     """
 
     passages: Sequence[Passage]
     question: str
     cites: Cites = field(default_factory=Cites)
+    computed: Sequence[str] = ()
     dropped: int = 0
     _rest: str = ""
     _fence: list[str] = field(default_factory=list)
@@ -95,6 +101,7 @@ class Checker:
 
     def __post_init__(self) -> None:
         self._grounds = [Ground(passage) for passage in self.passages]
+        self._computed = [Ground(_computed(fact)) for fact in self.computed]
         self._asked = held(self.question)
         self._known = frozenset(terms(self.question)).union(*(ground.stems for ground in self._grounds))
         self._headings = {normal(part) for ground in self._grounds for part in _crumbs(ground.passage)}
@@ -160,8 +167,9 @@ class Checker:
         claim = Claim(text, claim.marks, claim.quoted)
         needles, strange, orders = needles_in(claim, self._known), strange_in(text), orders_in(text)
         used = {} if begins_unknown(text, self._known) else self._held(claim, (*needles, *strange), orders)
-        if used:
+        if used or self._only_repeats(claim, (*needles, *strange), orders):
             self._step |= used.keys()
+            self.cites.computed = self.cites.computed or not used
             return text, used
         nowhere = needles and not any(all(self._stands(each, ground) for each in needles) for ground in self._grounds)
         if nowhere or any(ground.contradicts(order) for ground in self._grounds for order in orders):
@@ -200,6 +208,21 @@ class Checker:
                 left -= set(given)
         whole = all(any(self._grounds[index].has(each) for index in used) for each in needles)
         return used if whole and not left and words <= self._known else {}
+
+    def _only_repeats(self, claim: Claim, needles: Sequence[Needle], orders: tuple[Order, ...]) -> bool:
+        """Whether a sentence is all in one computed fact: no order, no code, no word on how things are of its own.
+
+        Facts quote logs, which anybody may have written: more than their words is not taken from them.
+        """
+        if orders or any(each.kind in {"command", "word"} for each in needles):
+            return False
+        words, numbers = content(claim.text), numbers_in(claim.text)
+        weighed = _weighed(claim.text)
+        asked = Asked(words, tuple(needles), (), None, numbers)
+        return bool(words or needles) and any(
+            words <= fact.stems and weighed <= _weighed(fact.passage.text) and fact.lines_for(asked) is not None
+            for fact in self._computed
+        )
 
     def _block(self, block: list[str]) -> Iterator[str]:
         """Check a fenced block: its lines must stand in ONE passage as whole commands. An empty one is nothing."""
@@ -277,6 +300,16 @@ def _says_nothing(text: str) -> bool:
     """Whether a sentence only connects: no matter of its own, no word on how things are, and short."""
     words = re.findall(r"[\w']+", text.lower())
     return len(words) <= _CONNECTING_WORDS and not content(text) and VERDICTS.isdisjoint(words)
+
+
+def _weighed(text: str) -> frozenset[str]:
+    """Return the words of a text that say how things are, or that they are not so."""
+    return (VERDICTS | NOT) & frozenset(re.findall(r"[\w']+", text.lower()))
+
+
+def _computed(fact: str) -> Passage:
+    """Return a computed fact as a ground for sentences; it is no document, and nobody can cite it."""
+    return Passage("", "", "", "", "runbook", (), None, 1, 1, fact, 0.0)
 
 
 def _hint(marks: Sequence[Mark], index: int) -> Lines | None:

@@ -49,11 +49,15 @@ class Journal(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of a document under one heading; lines from 1, both ends included, the heading's own left out."""
+    """A part of a document under one heading; lines from 1, both ends included, the heading's own left out.
+
+    `above` are the headings over it, its own last.
+    """
 
     heading: str
     start_line: int
     end_line: int
+    above: tuple[str, ...] = ()
 
 
 _Told = tuple[str, tuple[Source, ...], tuple[Hit, ...]]
@@ -137,14 +141,16 @@ class Lookups:
 def sections(document: Document) -> list[Section]:
     """Return a document's parts in order, one at least; what stands before the first heading has an empty one."""
     lines = document.text.split("\n")
-    found, heading, start, fenced = [], "", document.body_line, False
+    found, start, fenced = [], document.body_line, False
+    above: list[tuple[int, str]] = []
     for number, line in enumerate(lines[document.body_line - 1 :], document.body_line):
         fenced ^= bool(FENCE.match(line))
         match = None if fenced else HEADING.match(line)
         if match:
-            found.append(Section(heading, start, number - 1))
-            heading, start = match[2], number + 1
-    found.append(Section(heading, start, len(lines)))
+            found.append(_under(above, start, number - 1))
+            above = [*((level, each) for level, each in above if level < len(match[1])), (len(match[1]), match[2])]
+            start = number + 1
+    found.append(_under(above, start, len(lines)))
     parts = [each for part in found if (each := _trimmed(part, lines)) is not None]
     return parts or [Section("", document.body_line, len(lines))]
 
@@ -161,10 +167,10 @@ def _hypotheses(hits: Sequence[Hit]) -> tuple[str, tuple[Source, ...]]:
     for number, hit in enumerate(hits, 1):
         document = hit.document
         parts.append(f"**{number}. {name(document.title)}**")
-        what = _section(document, SUMS_UP) or sections(document)[0]
+        what = section_called(document, SUMS_UP) or sections(document)[0]
         parts.append(_quote(document, what, sources, EXCERPT // 2))
-        check = _section(document, TELLS_APART)
-        compare = check or _section(document, SHOWED)
+        check = section_called(document, TELLS_APART)
+        compare = check or section_called(document, SHOWED)
         if compare is not None and compare != what:
             parts.append(
                 "_Tell it apart:_" if check else "_It names no check that tells it apart; compare what it saw:_"
@@ -174,7 +180,7 @@ def _hypotheses(hits: Sequence[Hit]) -> tuple[str, tuple[Source, ...]]:
 
 
 def _first_steps(document: Document, others: Sequence[str]) -> tuple[str, Source]:
-    section = _section(document, ACTS) or sections(document)[0]
+    section = section_called(document, ACTS) or sections(document)[0]
     reviewed = f"reviewed {document.reviewed}" if document.reviewed else "no review date"
     sources: list[Source] = []
     steps = _quote(document, section, sources, STEPS)
@@ -210,7 +216,7 @@ def _whole_lines(lines: Sequence[str], most: int) -> list[str]:
     return kept[:whole]
 
 
-def _section(document: Document, words: Sequence[str]) -> Section | None:
+def section_called(document: Document, words: Sequence[str]) -> Section | None:
     """Return the part whose heading has the first of these words that any has."""
     parts = sections(document)
     return next((part for word in words for part in parts if word in part.heading.lower()), None)
@@ -230,6 +236,11 @@ def _bare(text: str) -> str:
     return re.sub(r"[\W_]+", " ", text.lower()).strip()
 
 
+def _under(above: Sequence[tuple[int, str]], start_line: int, end_line: int) -> Section:
+    headings = tuple(each for _, each in above)
+    return Section(headings[-1] if headings else "", start_line, end_line, headings)
+
+
 def _trimmed(section: Section, lines: Sequence[str]) -> Section | None:
     """Return a part without blank lines around it, None if nothing is left."""
     start, end = section.start_line, min(section.end_line, len(lines))
@@ -237,4 +248,4 @@ def _trimmed(section: Section, lines: Sequence[str]) -> Section | None:
         start += 1
     while end >= start and not lines[end - 1].strip():
         end -= 1
-    return Section(section.heading, start, end) if start <= end else None
+    return replace(section, start_line=start, end_line=end) if start <= end else None

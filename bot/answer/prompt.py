@@ -28,7 +28,16 @@ _CITE: Mapping[Grounding, tuple[str, str]] = {
 }
 
 
-def system(grounding: Grounding) -> str:
-    """Return the rules for a writer that is given passages in this way; the same for every question."""
+_COMPUTED = """
+Between <computed> marks stand facts that code computed from logs a moment ago. The reader sees them above your answer:
+do not repeat them. Use them to choose the steps that fit. They name no cause, and need no citation; they are data."""
+
+
+def system(grounding: Grounding, *, computed: bool = False) -> str:
+    """Return the rules for a writer that is given passages in this way, the same for every question.
+
+    There are a few more where it is given computed facts as well.
+    """
     what, cite = _CITE[grounding]
-    return _RULES.format(what=what, cite=cite, word=NOT_IN_THE_RUNBOOKS)
+    rules = _RULES.format(what=what, cite=cite, word=NOT_IN_THE_RUNBOOKS)
+    return f"{rules}\n{_COMPUTED}" if computed else rules

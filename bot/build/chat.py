@@ -10,6 +10,7 @@ from prometheus_client import CollectorRegistry
 
 from bot.build.house import House, Writers
 from bot.build.surfaces import surfaces
+from bot.build.watching import Watchers
 from bot.door.door import Checks, Door, Routes
 from bot.door.metrics import Metrics
 from bot.errors import BotError
@@ -19,7 +20,7 @@ from bot.slack.http import PATH, SignedHttp
 from bot.slack.pace import Pace
 from bot.slack.socket import SocketMode
 from bot.slack.transport import Transport
-from bot.workspace import Workspace, WorkspaceError
+from bot.workspace import Shopkeeper, Workspace, WorkspaceError
 
 AT_HOME = Pace(per_second=50.0, burst=200)
 """The local workspace takes all that we post: nobody waits there for Slack's one post a second."""
@@ -37,8 +38,12 @@ class Chat:
 
 
 @asynccontextmanager
-async def chat_of(settings: Settings, fault: Callable[[str], None]) -> AsyncIterator[Chat]:
+async def chat_of(
+    settings: Settings, fault: Callable[[str], None], shop: Shopkeeper | None = None
+) -> AsyncIterator[Chat]:
     """Open the local workspace, or name Slack where its tokens are set. Raises BotError when no port is free.
+
+    Something can be broken in a `shop` from the workspace's page; whoever gives it keeps it open.
 
     Slack is heard through a socket where there is an app-level token, else by its signed requests at the door.
     """
@@ -53,14 +58,19 @@ async def chat_of(settings: Settings, fault: Callable[[str], None]) -> AsyncIter
         return
     async with AsyncExitStack() as stack:
         try:
-            workspace = await stack.enter_async_context(Workspace(settings.data / "workspace", settings.workspace.port))
+            if shop is not None:
+                shop.prepare()
+            local = Workspace(settings.data / "workspace", settings.workspace.port, shop=shop)
+            workspace = await stack.enter_async_context(local)
         except WorkspaceError as error:
             raise BotError(str(error)) from error
         socket = SocketMode(workspace.app_token)
         yield Chat(workspace.bot_token, workspace.api_url, socket, page=workspace.url)
 
 
-def slack_bot(house: House, writers: Writers, chat: Chat, metrics: Metrics) -> SlackBot:
+def slack_bot(
+    house: House, writers: Writers, chat: Chat, metrics: Metrics, watchers: Watchers | None = None
+) -> SlackBot:
     """Return the bot, ready to start."""
     return SlackBot(
         bot_token=chat.bot_token,
@@ -72,7 +82,7 @@ def slack_bot(house: House, writers: Writers, chat: Chat, metrics: Metrics) -> S
         outbox=house.outbox,
         lines=house.library,
         counts=metrics,
-        surfaces=surfaces(house, writers, metrics.fault),
+        surfaces=surfaces(house, writers, metrics.fault, watchers),
         clock=time.time,
         rng=random.Random(),
         pace=None if chat.page is None else AT_HOME,

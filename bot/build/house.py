@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.answer.answer import Answerer
 from bot.answer.budget import Books, Budget, Counts
+from bot.build.now import happening
 from bot.claude.client import Claude, Writer
 from bot.claude.quotes import Quotes
 from bot.errors import BotError
@@ -27,6 +28,7 @@ from bot.keys import key_of
 from bot.migrations import migrate
 from bot.requests import Requests
 from bot.settings import Role, Settings
+from bot.watch import deploys
 from ingest.database import Database
 from ingest.documents.audience import Rules
 from ingest.documents.store import Library
@@ -78,6 +80,7 @@ class House:
             before = time.time() - days * DAY_S
             for room in (self.threads, self.inbox, self.outbox):
                 await room.expire(before)
+            await deploys.expire(self.database, before)
 
     def answerer(self, writer: Writer, fault: Callable[[str], None]) -> Answerer:
         """Return the answerer over this house's index; `fault` counts what went wrong by its name."""
@@ -91,6 +94,7 @@ class House:
             fault=fault,
             budget=self.budget,
             redact=self.redactor.redact,
+            happening=happening(self.settings, self.database, self.redactor.redact),
         )
 
 

@@ -37,7 +37,8 @@ class Prompt:
     """What a writer is given. Passages are best first; `[n]` in the answer means the n-th of them, from 1.
 
     `[n:a-b]` means its lines a to b. `thread` is what people said above the question: data, like the passages.
-    `why_quoted` is what the quotes say about why no model wrote; empty when that was said already.
+    `why_quoted` is what the quotes say about why no model wrote; empty when that was said already. `computed` are facts
+    of now that stand above the answer already.
     """
 
     system: str
@@ -46,6 +47,7 @@ class Prompt:
     max_tokens: int
     thread: str = ""
     why_quoted: str = "no model is configured"
+    computed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +160,7 @@ class Claude:
             "model": self._model,
             "max_tokens": min(prompt.max_tokens, self._settings.max_tokens),
             "system": self._system(prompt.system),
-            "messages": messages(prompt.passages, prompt.question, prompt.thread, self.grounding),
+            "messages": messages(prompt.passages, prompt.question, prompt.thread, self.grounding, prompt.computed),
         }
 
     def _is_anthropic(self) -> bool:

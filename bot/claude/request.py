@@ -15,16 +15,24 @@ Grounding = Literal["native", "inline"]
 """How passages are given and cited."""
 
 
-def messages(passages: Sequence[Passage], question: str, thread: str, grounding: Grounding) -> list[dict[str, Any]]:
-    """Return the `messages` of a request: what is longest and most often the same first, the question last."""
+def messages(
+    passages: Sequence[Passage], question: str, thread: str, grounding: Grounding, computed: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the `messages` of a request: what is longest and most often the same first, the question last.
+
+    `computed` are facts of now, a sentence each, which code computed and readers see above the answer.
+    """
     given = _search_results(passages) if grounding == "native" else [_text(passages_in(passages))]
     said = [_text(_thread_in(thread))] if thread else []
-    return [{"role": "user", "content": [*given, *said, _text(f"Question: {question}")]}]
+    now = [_text(_computed_in(computed))] if computed else []
+    return [{"role": "user", "content": [*given, *said, *now, _text(f"Question: {question}")]}]
 
 
-def as_sent(passages: Sequence[Passage], question: str, thread: str, grounding: Grounding) -> str:
+def as_sent(
+    passages: Sequence[Passage], question: str, thread: str, grounding: Grounding, computed: Sequence[str] = ()
+) -> str:
     """Return the same as JSON, so that what left can be shown later."""
-    return json.dumps(messages(passages, question, thread, grounding), ensure_ascii=False)
+    return json.dumps(messages(passages, question, thread, grounding, computed), ensure_ascii=False)
 
 
 def units_in(passages: Sequence[Passage]) -> list[list[Unit]]:
@@ -66,6 +74,10 @@ def _thread_in(thread: str) -> str:
     return f"<thread>\n{_inert(thread)}\n</thread>"
 
 
+def _computed_in(computed: Sequence[str]) -> str:
+    return "<computed>\n" + "\n".join(f"- {_inert(each)}" for each in computed) + "\n</computed>"
+
+
 def _place(passage: Passage) -> str:
     crumbs = passage.heading if passage.heading.startswith(passage.title) else f"{passage.title} > {passage.heading}"
     place = f"{crumbs.rstrip(' >')} ({passage.path}, lines {passage.start_line}-{passage.end_line})"
@@ -73,7 +85,7 @@ def _place(passage: Passage) -> str:
 
 
 def _inert(text: str) -> str:
-    for mark in ("passage", "thread"):
+    for mark in ("passage", "thread", "computed"):
         text = text.replace(f"<{mark}", f"< {mark}").replace(f"</{mark}", f"< /{mark}")
     return text
 

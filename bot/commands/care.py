@@ -15,6 +15,7 @@ from sqlalchemy import select
 from bot.answer.budget import BREAK_S
 from bot.build.house import EXAMPLE, House, database_of, embedder, opened
 from bot.build.sources import Watched, sources
+from bot.build.watching import log_states, timetables
 from bot.commands import screen
 from bot.errors import BotError
 from bot.journal.spent import Spent, day_of, spent_table
@@ -23,6 +24,7 @@ from bot.migrations import newest, revision
 from bot.owner import owner_of
 from bot.settings import Settings
 from bot.slack.check import Door, all_fit, team_of
+from bot.watch.catalogue import Catalogue
 from ingest.anomalies.store import Streams
 from ingest.database import Database
 from ingest.errors import IngestError
@@ -40,6 +42,7 @@ async def status(settings: Settings) -> int:
             ("Sources", await _sources(house)),
             ("Chroma", await _chroma(house)),
             ("Questions", _counted(await house.journal.outcomes()) or "none yet"),
+            ("Logs", await _scans(house)),
             ("Posts", _counted(await house.outbox.counts()) or "none yet"),
             ("Spent", await _spent(house)),
             ("Answers by", settings.claude.model if settings.claude.configured else "quotes (no model is configured)"),
@@ -52,6 +55,11 @@ async def status(settings: Settings) -> int:
 async def _documents(house: House) -> str:
     counts = await house.library.counts()
     return _counted({f"{kind}s" if kind != "chunks" else "passages": number for kind, number in counts.items()})
+
+
+async def _scans(house: House) -> str:
+    states = [f"{each.name} {each.words}" for each in await log_states(house)]
+    return "; ".join(states) or "no source yet: [logs.NAME] in copilot.toml"
 
 
 async def _sources(house: House) -> str:
@@ -114,6 +122,8 @@ async def doctor(settings: Settings) -> int:
         ("chat", lambda: _chat(settings)),
         ("messages", lambda: asyncio.to_thread(all_fit)),
         ("model", lambda: _model(settings)),
+        ("services", lambda: asyncio.to_thread(_services, settings)),
+        ("schedules", lambda: asyncio.to_thread(_schedules, settings)),
     )
     findings = [await _finding(name, check) for name, check in checks]
     findings += await _logs(settings)
@@ -128,6 +138,17 @@ async def _finding(name: str, check: Callable[[], Awaitable[str]]) -> _Finding:
         return _Finding(name, await check())
     except (BotError, IngestError) as error:
         return _Finding(name, "", str(error))
+
+
+def _services(settings: Settings) -> str:
+    """Return how many services there are, and where the stories of all others go."""
+    count = len(Catalogue.from_settings(settings).services)
+    where = f"all else goes to {settings.watch.channel}" if settings.watch.channel else "watch.channel is not set"
+    return f"{count} in the catalogue, {where}"
+
+
+def _schedules(settings: Settings) -> str:
+    return f"{len(timetables(settings))} log sources, each has one"
 
 
 def _writable(data: Path) -> str:

@@ -11,9 +11,14 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 from sqlalchemy import text
 
+from bot.build.alerts import UNMUTE_S, alert_hooks, alerts_of
 from bot.build.chat import chat_of, door, slack_bot
+from bot.build.deploys import deploy_events
+from bot.build.digests import DIGEST_S, digesting, digests_of
 from bot.build.house import House, Writers, opened, warm, writer_of
+from bot.build.shop import keeping, shop_of, watching
 from bot.build.sources import pushed_logs
+from bot.build.watching import Watchers, watchers_of
 from bot.commands import screen
 from bot.commands.follow import Follower
 from bot.commands.knowledge import sync_here
@@ -23,6 +28,7 @@ from bot.owner import owning
 from bot.schedule.schedule import Schedule
 from bot.settings import Settings
 from bot.slack.app import SlackBot
+from bot.workspace import Shopkeeper
 
 GAUGE_S = 5.0
 """How often the outbox is counted for the metrics."""
@@ -36,7 +42,9 @@ STOP_S = 25.0
 
 async def run(settings: Settings) -> int:
     """Run until SIGINT or SIGTERM. Prints `ready URL` on stdout once people can ask."""
-    stop = _told_to_stop()
+    stop, shop = _told_to_stop(), shop_of(settings)
+    if shop is not None:
+        settings = watching(settings, shop)
     with owning(settings.data, "copilot run"):
         metrics = Metrics(registry := CollectorRegistry())
         async with (
@@ -48,7 +56,7 @@ async def run(settings: Settings) -> int:
                 screen.report(await sync_here(house, house.request()))
             house.index.warm_up()  # which takes as long as all else together: what waits is answered by words meanwhile
             await asyncio.gather(house.index.refresh(), warm(answers))
-            await _serve(house, Writers(answers, summaries), _Watch(registry, metrics), stop)
+            await _serve(house, Writers(answers, summaries), _Watch(registry, metrics), stop, shop)
     return 0
 
 
@@ -60,24 +68,32 @@ class _Watch:
     metrics: Metrics
 
 
-async def _serve(house: House, writers: Writers, watch: _Watch, stop: asyncio.Event) -> None:
+async def _serve(
+    house: House, writers: Writers, watch: _Watch, stop: asyncio.Event, shop: Shopkeeper | None = None
+) -> None:
     metrics, follower = watch.metrics, Follower(house)
     async with AsyncExitStack() as stack:
-        chat = await stack.enter_async_context(chat_of(house.settings, metrics.fault))
-        bot = slack_bot(house, writers, chat, metrics)
-        checks = _Checks(house, bot, follower)
-        routes = {**chat.routes, **pushed_logs(house, metrics.fault)}
+        chat = await stack.enter_async_context(chat_of(house.settings, metrics.fault, shop))
+        schedule = Schedule(house.database, time.time, metrics.fault)
+        watchers = watchers_of(house, schedule, metrics.fault, writers.summary)
+        bot = slack_bot(house, writers, chat, metrics, watchers)
+        checks = _Checks(house, bot, follower, watchers)
+        alerts = alerts_of(house)
+        routes = {**chat.routes, **pushed_logs(house, metrics.fault), **deploy_events(house, metrics.fault)}
+        routes |= alert_hooks(house, alerts, bot.wake, metrics.fault)
         way_in = await stack.enter_async_context(door(house.settings, checks.all(), watch.registry, routes))
         stack.push_async_callback(bot.stop, STOP_S)
         await _until(stop, [bot.start()])
         if stop.is_set():
             return
         await house.index.warmed()  # what was left is in work already
-        schedule = Schedule(house.database, time.time, metrics.fault)
         schedule.every(EXPIRE_S, "expire", house.expire)
+        schedule.every(UNMUTE_S, "alerts", alerts.unmuted)
+        schedule.every(DIGEST_S, "digest", digesting(digests_of(house), bot.wake))
+        watchers.begin(bot.wake)
         await stack.enter_async_context(schedule)
         screen.out(f"ready {chat.page or way_in.url}")
-        await _until(stop, [follower.run(), _gauge(house, metrics)])
+        await _until(stop, [follower.run(), _gauge(house, metrics), *keeping(shop, house)])
 
 
 async def _until(stop: asyncio.Event, works: list[Coroutine[Any, Any, None]]) -> None:
@@ -121,6 +137,7 @@ class _Checks:
     house: House
     bot: SlackBot
     follower: Follower
+    watchers: Watchers
 
     def all(self) -> Checks:
         return {
@@ -129,12 +146,18 @@ class _Checks:
             "chroma": self._chroma,
             "chat": self._chat,
             "posts": self._posts,
+            "logs": self._logs,
         }
 
     async def _database(self) -> Check:
         async with self.house.database.read() as connection:
             await connection.execute(text("SELECT 1"))
         return Check(ok=True, detail="answers")
+
+    async def _logs(self) -> Check:
+        vitals = await self.watchers.vitals()
+        wrong = [f"{each.name}: {each.words}" for each in vitals if not each.ok]
+        return Check(ok=not wrong, detail="; ".join(wrong or [f"{each.name}: {each.words}" for each in vitals]))
 
     async def _chroma(self) -> Check:
         health = self.house.index.health

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
 from pydantic_core import PydanticCustomError
 
 from bot.types import Severity
@@ -58,11 +58,17 @@ def _from_home(path: Path) -> Path:
         raise PydanticCustomError(kind, kind) from error
 
 
+def _spelt(value: object) -> object:
+    return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
+
+
 WebUrl = Annotated[str, _at(r"https?://[^\s/@]+(/\S*)?\Z")]
 DatabaseUrl = Annotated[str, AfterValidator(_in_asyncio), _at(r"(postgresql\+asyncpg|sqlite\+aiosqlite)://")]
 WholeNumber = Annotated[int, Field(strict=True)]
 """Strict: TOML's `true` and "12" are mistakes, not numbers."""
 Switch = Annotated[bool, Field(strict=True)]
+Spelt = Annotated[bool, BeforeValidator(_spelt), Field(strict=True)]
+"""A switch that the environment can set, where all is text."""
 Amount = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 Folder = Annotated[Path, AfterValidator(_from_home)]
 Label = Annotated[str, Field(min_length=1)]
@@ -455,6 +461,12 @@ class WorkspaceSettings(_Group):
         must="a port from 0 to 65535",
         ge=0,
         le=65535,
+    )
+    shop: Spelt = _option(
+        default=True,
+        help_="open a small shop there that logs and breaks, while no log source is configured",
+        must="true or false",
+        environment="COPILOT_SHOP",
     )
 
 

@@ -124,8 +124,10 @@ class Acts:
         *,
         home: Callable[[str], Awaitable[None]],
         clock: Clock,
+        pressed: Callable[[Taken], Awaitable[str]] | None = None,
+        more: Mapping[str, Callable[[Taken], Awaitable[str]]] | None = None,
     ) -> None:
-        """`home` shows a person's home tab anew."""
+        """`home` shows a person's home tab anew; `pressed` takes the buttons of cards, `more` other kinds of events."""
         self.running: set[str] = set()
         self.gone: set[str] = set()
         self._journal = journal
@@ -145,6 +147,8 @@ class Acts:
             "share": self._share,
             "edited": self._edited,
             "deleted": self._deleted,
+            "press": pressed or self._hint,
+            **(more or {}),
         }
 
     async def take(self, taken: Taken) -> str:

@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,40 +15,53 @@ import aiohttp
 import structlog
 from slack_sdk.web.async_client import AsyncWebClient
 
-from bot.errors import SlackRefused
+from bot.errors import Misused, SlackRefused
 from bot.journal.inbox import Inbox, Taken
 from bot.journal.notices import TellOwner
 from bot.journal.outbox import Intent, Outbox, Posting, State
 from bot.slack import cards
 from bot.slack.above import Reader
 from bot.slack.acts import NOTICE, Acts, Journal, Threads, answer_key
+from bot.slack.alertbots import AlertBots, Alerted
 from bot.slack.buttons import Wish
 from bot.slack.calls import CALL_S, LOCKED_OUT, Away, Busy, Unsure, WebCalls
 from bot.slack.catchup import CatchUp, Summary
+from bot.slack.channelform import SETTINGS, Asked, ChannelForm
 from bot.slack.crew import Crew, Desk
+from bot.slack.digests import DETECTOR, UNPOSTED_DIGEST, Daily, DigestDesk, undigested
 from bot.slack.history import History
 from bot.slack.home import Home, Vital, Vitals
 from bot.slack.keeper import Keeper
 from bot.slack.listen import Account, Listeners
+from bot.slack.markdown import escaped
 from bot.slack.mentions import CATCH_UP
 from bot.slack.pace import Pace, Pacer, Sleep
 from bot.slack.people import People
+from bot.slack.pinboard import Called, Pinboard, Telling
 from bot.slack.quiet import quiet_logger
 from bot.slack.readers import Readers
 from bot.slack.rules import Doorkeeper, MayHear, MayRead, Rules
 from bot.slack.sender import SETTLE_S, Insistent, Sender
+from bot.slack.stories import Presses, Shelf, Stories, unwatched
 from bot.slack.stream import Pen, Streaming
 from bot.slack.talk import Talks
 from bot.slack.transport import Transport
 from bot.slack.turns import Answers, Ask, Company, Counts, Ledger, Route, Turns
 from bot.types import Source
+from bot.watch.board import Board
+from bot.watch.digests import DIGEST
 from ingest.redact import Redact, redact
-from ingest.types import Audience, Clock
+from ingest.types import EVERYONE, Audience, Clock
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 4
 """Questions answered at the same time; more wait in a fair queue."""
+
+UNPOSTED = (
+    "I could not post a story in <#{channel}> ({code}): type `/invite @copilot` there, or name another channel in "
+    "copilot.toml. `/copilot incidents` and my home tab show it."
+)
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -62,10 +75,25 @@ class Lines(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Watched:
+    """The board of stories and alerts, what its cards say, and what comes of a press.
+
+    `audience_of` returns the labels of a source by its stream; `groups` are the names of user groups by their ids.
+    """
+
+    board: Board
+    telling: Telling
+    presses: Presses
+    audience_of: Callable[[str], Sequence[str]] = lambda _stream: EVERYONE
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Surfaces:
     """What stands behind the surfaces besides answering. `vitals` are those of other rooms; ours are added here.
 
-    `labels` are the ids that documents name as their readers.
+    `labels` are the ids that documents name as their readers. `watched` is None where nothing is watched,
+    `alerted` where no bot's alerts are answered.
     """
 
     threads: Threads
@@ -81,6 +109,9 @@ class Surfaces:
     rules: Rules = field(default_factory=Rules)
     summary: Summary | None = None
     redact: Redact = redact
+    watched: Watched | None = None
+    alerted: Alerted | None = None
+    daily: Daily | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +186,7 @@ class SlackBot:
         self._desk = Desk(self._crew, AT_ONCE)
         self._resources = AsyncExitStack()
         self._begun: set[str] = set()
-        self._listening = False
+        self._listening = self._stopping = False
 
     async def start(self) -> None:
         """Sign in, take up what an earlier life left, and listen. Raises SlackRefused when Slack does not want us.
@@ -190,6 +221,7 @@ class SlackBot:
 
     async def stop(self, deadline_s: float = 25.0) -> None:
         """Hear nothing more, finish what is begun, close. What the deadline cuts is taken up at the next start."""
+        self._stopping = True
         await self._transport.stop()
         if self._listening:
             await self._keeper.stop()
@@ -199,6 +231,11 @@ class SlackBot:
             await self._keeper.release()
         await self._resources.aclose()
         log.info("slack.stopped")
+
+    def wake(self, channels: Iterable[str]) -> None:
+        """Say that something is to be posted or edited in these channels. Returns at once."""
+        for channel in channels if self._listening and not self._stopping else ():
+            self._sender.wake(channel)
 
     async def health(self) -> Health:
         """Return how we are; reads the database."""
@@ -250,6 +287,7 @@ class SlackBot:
             clock=self._clock,
         )
         self._door = Doorkeeper(surfaces.rules, self._readers, people, surfaces.may_hear, surfaces.may_read)
+        shelf = None if surfaces.watched is None else self._pinned(surfaces.watched, pen, people)
         self._home = Home(
             calls,
             surfaces.threads,
@@ -259,9 +297,42 @@ class SlackBot:
             documents=surfaces.documents,
             fault=counts.fault,
             clock=self._clock,
+            shelf=shelf,
+            off=None if surfaces.daily is None else surfaces.daily.detectors.off,
         )
+        self._digests = self._form = None
+        if surfaces.daily is not None:
+            home, door = self._home.publish, self._door
+            self._digests = DigestDesk(
+                surfaces.daily, pen, door=door, readers=self._readers, home=home, clock=self._clock
+            )
+            self._form = ChannelForm(surfaces.daily.preferences, surfaces.daily.admins, pen, door=door, people=people)
+        self._stories = None
+        if surfaces.watched is not None and shelf is not None:
+            self._stories = self._teller(surfaces.watched, shelf, pen)
         self._turns = self._turner(pen, people, Reader(calls, people, self._me.user, surfaces.redact))
         self._keeper = Keeper(self._ledger.inbox, outbox, self._sender, self._crew, self._work, clock=self._clock)
+
+    def _pinned(self, watched: Watched, pen: Pen, people: People) -> Shelf:
+        """Let the sender show the board; return its cards for lists."""
+        board, telling, called = watched.board, watched.telling, Called(people, watched.groups)
+        fault, clock = self._counts.fault, self._clock
+        self._sender.pin(Pinboard(board, telling, self._readers, called, self._calls, fault=fault, clock=clock))
+        return Shelf(board, telling, called, pen, watched.audience_of)
+
+    def _teller(self, watched: Watched, shelf: Shelf, pen: Pen) -> Stories:
+        return Stories(
+            watched.board,
+            watched.telling,
+            watched.presses,
+            shelf,
+            pen,
+            door=self._door,
+            readers=self._readers,
+            runbook=self._surfaces.runbook,
+            home=self._home.publish,
+            clock=self._clock,
+        )
 
     def _turner(self, pen: Pen, people: People, reader: Reader) -> Turns:
         surfaces, door = self._surfaces, self._door
@@ -273,12 +344,20 @@ class SlackBot:
             door,
             home=self._home.publish,
             clock=self._clock,
+            pressed=None if self._stories is None else self._stories.pressed,
+            more={
+                **({} if self._digests is None else {DETECTOR: self._digests.decided}),
+                **({} if self._form is None else {SETTINGS: self._form.saved}),
+            },
         )
         asks: Mapping[str, Ask] = {
             "question": self._answers.answer,
             "private": self._answers.answer,
             "similar": surfaces.similar,
             "runbook": surfaces.runbook,
+            "incidents": unwatched if self._stories is None else self._stories.incidents,
+            "snooze": unwatched if self._stories is None else self._stories.snooze,
+            "digest": undigested if self._digests is None else self._digests.show,
             "status": self._home.status,
             CATCH_UP: self._catch_up(people, reader).tell,
         }
@@ -313,6 +392,21 @@ class SlackBot:
             show=self._show,
             fault=self._counts.fault,
             redact=self._surfaces.redact,
+            alert_bots=self._alert_bots(),
+            form=None if self._form is None else self._ask_form,
+        )
+
+    def _alert_bots(self) -> AlertBots | None:
+        surfaces = self._surfaces
+        if surfaces.alerted is None:
+            return None
+        return AlertBots(
+            surfaces.alerted,
+            self._readers,
+            surfaces.rules,
+            me=self._me.bot,
+            wake=self.wake,
+            redact=surfaces.redact,
         )
 
     def _show(self, wish: Wish) -> None:
@@ -357,6 +451,26 @@ class SlackBot:
         said = {"text": words, "user": wish.user}
         await self._post(Intent(f"source:{wish.name}", "ephemeral", wish.channel, payload=said, repeat=False))
 
+    def _ask_form(self, asked: Asked) -> None:
+        self._crew.start(self._show_form(asked), name="show form")
+
+    async def _show_form(self, asked: Asked) -> None:
+        """Open the form of a channel's settings, or say to the person alone why not."""
+        if self._form is None:
+            return
+        try:
+            await self._calls.call("views.open", trigger_id=asked.trigger, view=await self._form.view(asked))
+        except Misused as misused:
+            words = str(misused)
+        except (SlackRefused, Away, Busy, Unsure) as error:
+            self._counts.fault("form_unopened")
+            log.warning("slack.form_unopened", why=getattr(error, "code", type(error).__name__))
+            words = cards.FORM_UNOPENED
+        else:
+            return
+        said = {"text": escaped(words), "user": asked.user}
+        await self._post(Intent(f"form:{asked.trigger}", "ephemeral", asked.channel, payload=said, repeat=False))
+
     async def _died(self, posting: Posting, refused: SlackRefused) -> None:
         """Say elsewhere what Slack did not take; where that is refused too, nobody heard of it.
 
@@ -366,6 +480,12 @@ class SlackBot:
         intent = posting.intent
         if refused.code in LOCKED_OUT:
             await self._surfaces.owner.tell_owner(f"slack_{refused.code}", str(refused))
+        elif intent.kind == "card":
+            words = UNPOSTED.format(channel=escaped(intent.channel), code=escaped(refused.code))
+            await self._surfaces.owner.tell_owner(f"stories_{refused.code}:{intent.channel}", words)
+        elif posting.key.startswith(DIGEST):
+            words = UNPOSTED_DIGEST.format(channel=escaped(intent.channel), code=escaped(refused.code))
+            await self._surfaces.owner.tell_owner(f"digest_{refused.code}:{intent.channel}", words)
         elif intent.kind == "ephemeral":
             said = {"text": intent.payload["text"]}
             await self._post(Intent(f"{NOTICE}{posting.key}", "post", str(intent.payload["user"]), payload=said))

@@ -1,4 +1,4 @@
-"""Buttons: thumbs, *Show source*, *Share*, *Answer again*, *Unmute*. Slack's payloads to what a person meant. Pure."""
+"""Buttons, of answers, of the home tab and of cards: Slack's payloads to what a person meant. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -6,6 +6,8 @@ from typing import Any
 
 from bot.journal.inbox import Arrival, Event
 from bot.slack.cards import AGAIN, FEEDBACK, NOTED, SHARE, SHOW_SOURCE, UNMUTE
+from bot.slack.digests import DETECTOR, decision
+from bot.slack.storycards import CARD, LABELS
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +24,10 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class _Press:
-    """A press of a button: who, where, in which thread, when, and what the button holds."""
+    """A press of a button or a choice in a menu: who, where, in which thread, when, what it is called and holds.
+
+    `replied` says that the button stands on a reply, and not on the message that began the thread.
+    """
 
     user: str
     channel: str
@@ -30,6 +35,8 @@ class _Press:
     at: str
     value: str
     team: str | None
+    action: str
+    replied: bool
 
 
 def arrival(body: Mapping[str, Any]) -> Arrival | None:
@@ -68,13 +75,16 @@ def wish(body: Mapping[str, Any]) -> Wish | None:
 
 def _press(body: Mapping[str, Any], action: Mapping[str, Any]) -> _Press:
     container = body.get("container", {})
+    chosen = action.get("selected_option") or {}
     return _Press(
         user=str(body["user"]["id"]),
         channel=str(container.get("channel_id") or (body.get("channel") or {}).get("id") or ""),
         thread=container.get("thread_ts"),
         at=str(action["action_ts"]),
-        value=str(action.get("value") or ""),
+        value=str(action.get("value") or chosen.get("value") or ""),
         team=(body.get("team") or {}).get("id"),
+        action=str(action.get("action_id")),
+        replied=container.get("thread_ts") != container.get("message_ts"),
     )
 
 
@@ -105,11 +115,35 @@ def _unmute(press: _Press) -> Event | None:
     return Event("unmute", press.user, channel, thread=thread) if channel and thread else None
 
 
+def _card(press: _Press) -> Event | None:
+    """Return a press on a card: `text` is what, with the seconds of a snooze, `about` the card's key.
+
+    An undo has the rejection's id before the key. Slack says of a root with replies that it is in its own thread.
+    """
+    what = press.action.split(":")[1] if ":" in press.action else ""
+    if what not in LABELS or not press.value:
+        return None
+    text, about = what, press.value
+    if what == "snooze":
+        seconds, _, about = press.value.partition(" ")
+        if not seconds.isdecimal() or not about:
+            return None
+        text = f"snooze {seconds}"
+    thread = press.thread if press.replied else None
+    return Event("press", press.user, press.channel, text, thread=thread, about=about)
+
+
+def _detector(press: _Press) -> Event | None:
+    return decision(press.user, press.channel, press.action, press.value, press.thread if press.replied else None)
+
+
 MEANT: Mapping[str, Callable[[_Press], Event | None]] = {
     FEEDBACK: _thumb,
     SHARE: _share,
     AGAIN: _again,
     UNMUTE: _unmute,
+    CARD: _card,
+    DETECTOR: _detector,
 }
 """What each button means, by the beginning of its `action_id` up to a colon."""
 

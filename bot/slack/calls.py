@@ -52,6 +52,11 @@ LOCKED_OUT = frozenset(
 )
 """Refusals of us, not of a message: nothing that we say arrives before somebody acts."""
 
+TOO_MUCH = frozenset(
+    {"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many", "invalid_blocks", "invalid_blocks_format", "no_text"}
+)
+"""Refusals of the content: the same in plain text may pass."""
+
 WHAT_NOW = {
     "not_in_channel": "I am not in that channel: type `/invite @copilot` there, then ask again.",
     "channel_not_found": "I cannot see that channel: type `/invite @copilot` there, then ask again.",

@@ -55,6 +55,10 @@ HELP = (
     "• `/copilot similar SYMPTOM`: past incidents that look alike, and what tells them apart\n"
     "• `/copilot runbook NAME`: a runbook's first steps\n"
     "• `@copilot catch me up` in a thread, or `/copilot catchup` in a channel: what was said, in twelve lines at most\n"
+    "• `/copilot incidents`: the stories that are open, with their buttons\n"
+    "• `/copilot snooze STORY 1h`: no more about a story for a while, as its button does\n"
+    "• `/copilot digest`: what the last day was like here; `/copilot digest preview`: today so far\n"
+    "• `/copilot settings`: what I post in a channel unasked, and when\n"
     "• `/copilot status`: whether I am well\n"
     "• `/copilot help`: this text"
 )
@@ -90,6 +94,9 @@ LOOKING = {
     "similar": "Looking through past incidents. They appear here, for you alone.",
     "runbook": "Looking for the runbook. It appears here, for you alone.",
     "catchup": "Reading what was said here since you last wrote. It appears here, for you alone.",
+    "incidents": "Looking at what goes on. It appears here, for you alone.",
+    "snooze": "Snoozing ...",
+    "digest": "Putting the digest together. It appears here, for you alone.",
     "status": "Looking at myself ...",
 }
 
@@ -97,6 +104,8 @@ CHANGED = "The document was changed since this answer was given: these lines may
 GONE = "These lines are gone: the document was removed or changed since the answer was written."
 
 UNOPENED = "I could not open the source in time: press the button again."
+
+FORM_UNOPENED = "I could not open the form in time: type `/copilot settings` again."
 
 
 def sorry(question_id: str) -> str:

@@ -13,15 +13,18 @@ KINDS: Mapping[str, str] = {
     "similar": "similar",
     "runbook": "runbook",
     "catchup": CATCH_UP,
+    "incidents": "incidents",
+    "snooze": "snooze",
+    "digest": "digest",
     "status": "status",
 }
-"""The kind of event behind each word; `help` is answered at once and is none."""
+"""The kind of event behind each word; `help` is answered at once, `settings` with a form, and they are none."""
 
-VERBS = (*KINDS, "help")
+VERBS = (*KINDS, "settings", "help")
 """What may follow the command; the manifest's usage hint lists the same."""
 
-ALONE = frozenset({"catchup", "status"})
-"""Words that need no others after them."""
+ALONE = frozenset({"catchup", "digest", "incidents", "snooze", "status"})
+"""Words that need no others after them, or say themselves which they need."""
 
 
 def arrival(body: Mapping[str, Any]) -> Arrival | None:

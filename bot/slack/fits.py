@@ -76,16 +76,59 @@ def _rich_text(block: Block) -> Iterator[str]:
         yield from _too_long("text", text, limits.SECTION_TEXT)
 
 
+def _chart(block: Block) -> Iterator[str]:
+    yield from _too_long("title", block.get("title"), limits.CHART_TITLE)
+    series, labels = block["chart"]["series"], block["chart"]["axis_config"]["categories"]
+    yield from _more_than("series", len(series), limits.CHART_SERIES)
+    yield from _more_than("categories", len(labels), limits.CHART_CATEGORIES)
+    if len(labels) != len(set(labels)):
+        yield "two categories of one label"
+    for label in labels:
+        yield from _too_long("label", label, limits.CHART_LABEL)
+    for each in series:
+        if [point["label"] for point in each["data"]] != labels:
+            yield "a series that is not of these categories"
+
+
 def _divider(_block: Block) -> Iterator[str]:
     yield from ()
 
 
+def _input(block: Block) -> Iterator[str]:
+    """Check an input of a modal: https://docs.slack.dev/reference/block-kit/blocks/input-block."""
+    yield from _text("label", block.get("label"), limits.INPUT_LABEL)
+    yield from _text("hint", block.get("hint"), limits.INPUT_LABEL)
+    element = block["element"]
+    yield from _too_long("action_id", element.get("action_id"), limits.ACTION_ID)
+    if element["type"] == "plain_text_input":
+        yield from _too_long("initial value", element.get("initial_value"), limits.INPUT_TEXT)
+    for option in element.get("options", ()):
+        yield from _text("option", option.get("text"), limits.OPTION_TEXT)
+        yield from _too_long("option's value", option.get("value"), limits.OPTION_VALUE)
+
+
 def _element(element: Block) -> Iterator[str]:
     yield from _too_long("action_id", element.get("action_id"), limits.ACTION_ID)
+    if element["type"] == "static_select":
+        yield from _text("placeholder", element.get("placeholder"), limits.PLACEHOLDER_TEXT)
+        yield from _more_than("options", len(element["options"]), limits.SELECT_OPTIONS)
+        for option in element["options"]:
+            yield from _text("option", option.get("text"), limits.OPTION_TEXT)
+            yield from _too_long("option's value", option.get("value"), limits.OPTION_VALUE)
+        return
+    if "confirm" in element:
+        yield from _confirm(element["confirm"])
     parts = [element[name] for name in ("positive_button", "negative_button") if name in element] or [element]
     for part in parts:
         yield from _text("label", part.get("text"), limits.BUTTON_TEXT)
         yield from _too_long("value", part.get("value"), limits.BUTTON_VALUE)
+
+
+def _confirm(confirm: Block) -> Iterator[str]:
+    yield from _text("title of a confirmation", confirm.get("title"), limits.CONFIRM_TITLE)
+    yield from _text("confirmation", confirm.get("text"), limits.CONFIRM_TEXT)
+    for name in ("confirm", "deny"):
+        yield from _text(name, confirm.get(name), limits.CONFIRM_BUTTON)
 
 
 def _text(what: str, value: object, most: int) -> Iterator[str]:
@@ -128,6 +171,8 @@ BLOCKS: Mapping[str, Check] = {
     "actions": _actions,
     "context_actions": _actions,
     "rich_text": _rich_text,
+    "data_visualization": _chart,
     "divider": _divider,
+    "input": _input,
 }
 """The blocks that we write."""

@@ -1,7 +1,7 @@
 """How we are and what we can do: the words of `/copilot status`, the home tab, the suggested questions."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -13,10 +13,13 @@ from bot.journal.threads import Gaps, Muted
 from bot.slack import cards
 from bot.slack.calls import Away, Busy, Calls, Unsure
 from bot.slack.cards import Block, button, plain, plain_section, small
+from bot.slack.digests import off_blocks
 from bot.slack.markdown import clean, short
 from bot.slack.people import People
 from bot.slack.rules import Doorkeeper
+from bot.slack.stories import Listing, Shelf, listed_blocks
 from bot.types import AnswerEvent, Done, Question, Text
+from bot.watch.digest import Off
 from ingest.types import Audience, Clock
 
 log = structlog.get_logger(__name__)
@@ -24,7 +27,7 @@ log = structlog.get_logger(__name__)
 GAPS_S = 7 * 86_400.0
 """How far back the home tab looks for questions that nothing answered."""
 
-OWN_GAPS, MUTES = 10, 20
+STORIES, OWN_GAPS, MUTES = 10, 10, 20
 """Rows of the home tab; it is read on a phone."""
 
 SNIPPET = 200
@@ -52,13 +55,19 @@ Vitals = Callable[[], Awaitable[Sequence[Vital]]]
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What one person's home tab shows. `muted` holds the words for a thread and the value of its button."""
+    """What one person's home tab shows. `muted` holds the words for a thread and the value of its button.
+
+    `stories` are open, `shadow` would have been posted; None where nothing is watched.
+    """
 
     vitals: Sequence[Vital]
     documents: Mapping[str, int]
     gaps: Gaps
     muted: Sequence[tuple[str, str]]
     at: float
+    stories: Listing | None = None
+    shadow: Listing = field(default_factory=Listing)
+    off: Sequence[Off] = ()
 
 
 class Memory(Protocol):
@@ -87,8 +96,13 @@ class Home:
         documents: Callable[[Audience], Awaitable[Mapping[str, int]]],
         fault: Callable[[str], None],
         clock: Clock,
+        shelf: Shelf | None = None,
+        off: Callable[[], Awaitable[Sequence[Off]]] | None = None,
     ) -> None:
-        """`documents` counts what a person may read, by kind."""
+        """`documents` counts what a person may read, by kind; `shelf` holds the stories, where anything is watched.
+
+        `off` returns the detectors that are in shadow.
+        """
         self._calls = calls
         self._memory = memory
         self._people = people
@@ -97,6 +111,8 @@ class Home:
         self._documents = documents
         self._fault = fault
         self._clock = clock
+        self._shelf = shelf
+        self._off = off
 
     async def publish(self, user: str) -> None:
         """Show a person's home tab as it is now; who is not served is told so."""
@@ -118,12 +134,16 @@ class Home:
 
     async def _seen(self, user: str) -> Seen:
         muted = (await self._memory.muted_by(user))[:MUTES]
+        own = await self._door.own(user)
         return Seen(
             vitals=await self._vitals(),
-            documents=await self._documents(await self._door.own(user)),
+            documents=await self._documents(own),
             gaps=await self._memory.gaps(user, self._clock() - GAPS_S),
             muted=[(await self._named(each), f"{each.channel}:{each.thread}") for each in muted],
             at=self._clock(),
+            stories=None if self._shelf is None else await self._shelf.open(own, STORIES),
+            shadow=Listing() if self._shelf is None else await self._shelf.shadow(own, STORIES),
+            off=() if self._off is None else await self._off(),
         )
 
     async def _named(self, muted: Muted) -> str:
@@ -147,6 +167,8 @@ def home_view(seen: Seen) -> Block:
     """Return a person's home tab."""
     blocks: list[Block] = [_header(_verdict(seen.vitals))]
     blocks += [plain_section(f"{each.name}: {each.words}") for each in _wrong_first(seen.vitals)]
+    blocks += [] if seen.stories is None else _stories(seen.stories, seen.shadow)
+    blocks += [{"type": "divider"}, _header("Detectors that are off"), *off_blocks(seen.off)] if seen.off else []
     blocks += [{"type": "divider"}, _header("What I know"), plain_section(_counted(seen.documents))]
     blocks += [{"type": "divider"}, _header("Not in the runbooks, last 7 days"), *_gaps(seen.gaps)]
     blocks += [{"type": "divider"}, _header("Threads that you muted"), *_muted(seen.muted)]
@@ -170,6 +192,23 @@ def _verdict(vitals: Sequence[Vital]) -> str:
 def _wrong_first(vitals: Sequence[Vital]) -> list[Vital]:
     marked = [each if each.ok else Vital(f"Wrong: {each.name}", each.ok, each.words) for each in vitals]
     return sorted(marked, key=lambda each: each.ok)
+
+
+def _stories(found: Listing, shadow: Listing) -> list[Block]:
+    """Return the open stories with their buttons, and what shadow would have posted."""
+    blocks = [{"type": "divider"}, _header("Open stories"), *listed_blocks(found.shown)]
+    blocks += [] if found.shown else [plain_section("None that you may read. What could not be read stands above.")]
+    blocks += _more(found.more, "/copilot incidents lists them.")
+    if shadow.shown:
+        silent = [replace(each, brief=replace(each.brief, presses=())) for each in shadow.shown]
+        blocks += [{"type": "divider"}, _header("In shadow, last 24 hours")]
+        blocks += [small("Stories that would have been posted, of sources and detectors that are being tried out.")]
+        blocks += [*listed_blocks(silent), *_more(shadow.more)]
+    return blocks
+
+
+def _more(number: int, where: str = "") -> list[Block]:
+    return [small(f"and {number:,} more. {where}".strip())] if number > 0 else []
 
 
 def _gaps(gaps: Gaps) -> list[Block]:

@@ -15,8 +15,9 @@ from slack_bolt.response import BoltResponse
 from slack_sdk.web.async_client import AsyncWebClient
 
 from bot.journal.inbox import Arrival, Event, Inbox, Taken
-from bot.slack import buttons, cards, commands, mentions, shortcuts
+from bot.slack import buttons, cards, channelform, commands, mentions, shortcuts
 from bot.slack.acts import Threads
+from bot.slack.alertbots import AlertBots
 from bot.slack.buttons import Wish
 from bot.slack.crew import Crew
 from bot.slack.home import Home
@@ -42,6 +43,13 @@ TELLING = (
 
 EVENTS = ("app_home_opened", *ASKING, *TELLING)
 """Events that we take; the manifest subscribes to these (`message` by kind of channel) and no others."""
+
+INTERACTIONS: Mapping[str, Callable[[Mapping[str, Any]], Arrival | None]] = {
+    "block_actions": buttons.arrival,
+    "message_action": shortcuts.arrival,
+    "view_submission": channelform.arrival,
+}
+"""What each kind of interaction asks of us."""
 
 ACK_SENT_S = 0.1
 """bolt looks for an ack every 10 ms and sends it then; the answer to a command must not overtake it."""
@@ -78,6 +86,8 @@ class Listeners:
         show: Callable[[Wish], None],
         fault: Callable[[str], None],
         redact: Redact = redact,
+        alert_bots: AlertBots | None = None,
+        form: Callable[[channelform.Asked], None] | None = None,
     ) -> None:
         self._me = me
         self._bot_token = bot_token
@@ -91,6 +101,8 @@ class Listeners:
         self._show = show
         self._fault = fault
         self._redact = redact
+        self._alert_bots = alert_bots
+        self._form = form
 
     def app(self, web: AsyncWebClient) -> AsyncApp:
         """Return the app with its listeners. The commit runs before bolt's own ack, since it is a global middleware."""
@@ -117,6 +129,7 @@ class Listeners:
         app.shortcut(shortcuts.ASK_ABOUT)(self._pressed)
         app.action(re.compile(f"^({'|'.join(buttons.MEANT)})(:|$)"))(self._pressed)
         app.action(re.compile(f"^{cards.SHOW_SOURCE}"))(self._asked_for_source)
+        app.view(channelform.CALLBACK)(self._submitted)
         return app
 
     async def _take_in(
@@ -125,6 +138,10 @@ class Listeners:
         """Commit the event before anybody acknowledges it. A failed commit is no ack: then Slack sends it again."""
         if body.get("type") == "event_callback":
             self._readers.heard(body["event"])
+            if self._alert_bots is not None and await self._alert_bots.heard(body["event"]):
+                return BoltResponse(status=200)
+        if "command" in body:
+            context["form"] = channelform.asked(body)
         arrival = _without_secrets(await self._arrival(body), self._redact)
         if arrival is None and body.get("type") == "event_callback" and not _is_opening(body):
             return BoltResponse(status=200)
@@ -140,10 +157,8 @@ class Listeners:
     async def _arrival(self, body: Mapping[str, Any]) -> Arrival | None:
         if "command" in body:
             return commands.arrival(body)
-        if body.get("type") == "block_actions":
-            return buttons.arrival(body)
-        if body.get("type") == "message_action":
-            return shortcuts.arrival(body)
+        if (understood := INTERACTIONS.get(str(body.get("type")))) is not None:
+            return understood(body)
         heard = mentions.arrival(body, self._me.user)
         if heard is None:
             return await self._follow_up(body)
@@ -173,6 +188,10 @@ class Listeners:
             self._crew.start(self._home.suggest(str(event["channel"])), name="prompts")
 
     async def _commanded(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
+        if self._form is not None and (asked := context.get("form")) is not None:
+            await ack()
+            self._form(asked)
+            return
         taken: Taken | None = context.get("taken")
         await ack(text=cards.HELP if taken is None else cards.LOOKING[taken.event.kind], response_type="ephemeral")
         if taken is not None:
@@ -181,6 +200,13 @@ class Listeners:
 
     async def _pressed(self, ack: AsyncAck, context: AsyncBoltContext) -> None:
         await ack()
+        if (taken := context.get("taken")) is not None:
+            self._work(taken)
+
+    async def _submitted(self, ack: AsyncAck, context: AsyncBoltContext, body: dict[str, Any]) -> None:
+        """Tell what is wrong at its field, or close the form, which is written down by then."""
+        wrong = channelform.mistakes(body)
+        await ack(response_action="errors", errors=wrong) if wrong else await ack()
         if (taken := context.get("taken")) is not None:
             self._work(taken)
 

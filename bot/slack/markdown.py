@@ -47,6 +47,11 @@ def clean(text: str) -> str:
     return UNSEEN.sub("", ANSI.sub("", text))
 
 
+def one_line(text: str) -> str:
+    """Return the text cleaned, as one line."""
+    return " ".join(clean(text).split())
+
+
 def escaped(text: str) -> str:
     """Return the text for mrkdwn, all of it literal: https://docs.slack.dev/messaging/formatting-message-text."""
     return clean(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")

@@ -190,7 +190,7 @@ class Readers:
         if alone or channel.startswith("D"):
             return Destination(own, own)
         try:
-            return await self._in(channel, asker, own, holders)
+            return await self._in(channel, own, holders, asker)
         except Unknown as unknown:
             return Destination(own, own, f"{UNKNOWN_PLACE}{unknown}.", asker)
 
@@ -198,10 +198,24 @@ class Readers:
         """Return what a person may read alone: for a modal, an ephemeral message, the Home tab."""
         return await self.to("", user, alone=True)
 
+    async def of(self, channel: str) -> Audience:
+        """Return who reads what is said unasked in a channel; nobody known where others than full members may be."""
+        try:
+            return (await self._in(channel, NOBODY, await self._holders())).audience
+        except Unknown:
+            return NOBODY
+
     async def has(self, channel: str, user: str) -> bool:
         """Return whether a person is known to be in a channel."""
         try:
             return user in await self._members.get(channel)
+        except Unknown:
+            return False
+
+    async def belongs(self, group: str, user: str) -> bool:
+        """Return whether a person is known to be in a user group."""
+        try:
+            return user in await self._groups.get(group)
         except Unknown:
             return False
 
@@ -225,8 +239,10 @@ class Readers:
             case _:
                 pass
 
-    async def _in(self, channel: str, asker: str, own: Audience, holders: Mapping[str, frozenset[str]]) -> Destination:
-        """Return who reads a channel. Raises Unknown."""
+    async def _in(
+        self, channel: str, own: Audience, holders: Mapping[str, frozenset[str]], asker: str | None = None
+    ) -> Destination:
+        """Return who reads a channel; where others than full members do, `own` alone. Raises Unknown."""
         about = await self._abouts.get(channel)
         if about.is_shared:
             return Destination(own, own, CONNECT, asker)
@@ -239,7 +255,7 @@ class Readers:
         if len(members) > LARGE:
             return Destination(Audience.of([EVERYONE]), own)
         people = [user for user in members if self._people.known(user) == "full"]
-        readers = [_held(user, holders) for user in {asker, *people}]
+        readers = [_held(user, holders) for user in {*people, *([asker] if asker else [])}]
         if about.is_open:  # every full member may look in, and may join: they hold its own label, and no other
             readers.append(frozenset((*EVERYONE, *({channel} & holders.keys()))))
         return Destination(Audience.of(readers), own)

@@ -4,6 +4,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import replace
 from random import Random
 from typing import Any
 from weakref import WeakValueDictionary
@@ -13,10 +14,11 @@ import structlog
 from bot.errors import BotError, SlackRefused
 from bot.journal.notices import OWNER
 from bot.journal.outbox import BEAT_S, SENDERS, Outbox, Posting
-from bot.slack.calls import LOCKED_OUT, Away, Busy, Calls, Unsure
+from bot.slack.calls import LOCKED_OUT, TOO_MUCH, Away, Busy, Calls, Unsure
 from bot.slack.crew import Crew
 from bot.slack.history import History, marked
 from bot.slack.pace import Pacer, Sleep
+from bot.slack.pinboard import Pinboard
 from ingest.types import Clock
 
 log = structlog.get_logger(__name__)
@@ -35,6 +37,18 @@ QUIET: Mapping[str, Any] = {"unfurl_links": False, "unfurl_media": False}
 
 LOCKED_OUT_S = 3600.0
 """Pause between two tries to tell the owner that nothing we say arrives."""
+
+GLANCE_S = 1.0
+"""How often whoever waits to edit looks whether something is to be posted first."""
+
+CARD = "card"
+"""In the payload of a card's post: the key of the card."""
+
+UNDER = "under"
+"""In the payload of a post: the key of the intent in the thread of whose message it belongs."""
+
+PLAINER = "plainer"
+"""Names in a payload the blocks to post where Slack does not take the others: without a chart."""
 
 Died = Callable[[Posting, SlackRefused], Awaitable[None]]
 """Hears of a post that Slack will never take, after that is written down."""
@@ -96,14 +110,20 @@ class Sender:
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._left: defaultdict[str, deque[str]] = defaultdict(deque)
         self._woken: set[str] = set()
+        self._pins: Pinboard | None = None
+        self._drawn: dict[str, int] = {}
+        self._edits_at = 0.0
+
+    def pin(self, pins: Pinboard) -> None:
+        """Post and edit the messages of a board as well."""
+        self._pins = pins
 
     async def recover(self) -> None:
         """Take up what an earlier life left: posts in flight first, then those that wait."""
         for posting in await self._outbox.in_flight():
             if posting.intent.kind in SENDERS:
                 self._left[posting.intent.channel].append(posting.key)
-        for channel in dict.fromkeys([*self._left, *await self._outbox.channels()]):
-            self.wake(channel)
+        await self._wake_all()
 
     def wake(self, channel: str) -> None:
         """Say that something waits for this channel. Returns at once."""
@@ -116,8 +136,7 @@ class Sender:
         """Wake every channel for which something waits, should its lane have failed or its replica be dead."""
         for posting in await self._outbox.abandoned():
             self._left[posting.intent.channel].append(posting.key)
-        for channel in dict.fromkeys([*self._left, *await self._outbox.channels()]):
-            self.wake(channel)
+        await self._wake_all()
 
     async def place(self, key: str, post: Post) -> str | None:
         """Make sure that Slack has the message of an intent, once; return its ts, None where Slack gives none.
@@ -178,11 +197,22 @@ class Sender:
                 log.info("slack.away", method=method, why=str(error), attempt=attempt)
                 await self._sleep(self._backoff_s(attempt))
 
+    async def _wake_all(self) -> None:
+        stale = [] if self._pins is None else await self._pins.channels()
+        for channel in dict.fromkeys([*self._left, *await self._outbox.channels(), *stale]):
+            self.wake(channel)
+
     async def _known(self, key: str) -> Posting:
+        """Return an intent as it stands, in the thread that it belongs to."""
         posting = await self._outbox.posting(key)
         if posting is None:
             raise Lost("no intent")
-        return posting
+        if (under := posting.intent.payload.get(UNDER)) is None:
+            return posting
+        root = await self._outbox.posting(under)
+        if root is None or root.ts is None:
+            raise Lost("no thread")
+        return replace(posting, intent=replace(posting.intent, thread=root.ts))
 
     async def _try(self, posting: Posting, post: Post) -> tuple[bool, str | None]:
         """Try once; return whether Slack has the message now, and its ts."""
@@ -194,7 +224,7 @@ class Sender:
             if begun is None:
                 return False, None
             try:
-                ts = await post(begun)
+                ts = await post(replace(begun, intent=posting.intent))  # in the thread that is known by now
             except Busy as busy:
                 self._pacer.pause(channel, busy.retry_after_s)
                 self._fault("slack_busy")
@@ -260,21 +290,54 @@ class Sender:
     async def _lane(self, channel: str) -> None:
         while channel in self._woken:
             self._woken.discard(channel)
-            while self._left.get(channel):
-                left = await self._outbox.posting(self._left[channel].popleft())
-                if left is not None:
-                    await self._post(left)
-            self._left.pop(channel, None)
-            while (at := await self._outbox.due_at(channel)) is not None:
-                await self._sleep(max(0.0, at - self._clock()))
-                due = await self._outbox.due(channel)
-                if due is not None:
-                    await self._post(due)
+            await self._posts(channel)
+            await self._edits(channel)
+
+    async def _posts(self, channel: str) -> None:
+        """Post what waits for a channel: what an earlier life left first."""
+        while self._left.get(channel):
+            left = await self._outbox.posting(self._left[channel].popleft())
+            if left is not None:
+                await self._post(left)
+        self._left.pop(channel, None)
+        while (at := await self._outbox.due_at(channel)) is not None:
+            await self._sleep(max(0.0, at - self._clock()))
+            due = await self._outbox.due(channel)
+            if due is not None:
+                await self._post(due)
+
+    async def _edits(self, channel: str) -> None:
+        """Bring the messages of a channel up to their cards, as long as nothing waits to be posted there."""
+        tried: set[str] = set()
+        attempt = 0
+        while self._pins is not None and channel not in self._woken:
+            if (wait_s := self._edits_at - self._clock()) > 0:
+                await self._sleep(min(wait_s, GLANCE_S))
+                continue
+            stale = await self._pins.next(channel, tried)
+            if stale is None:
+                return
+            await self._pacer.turn(channel)
+            try:
+                await self._pins.edit(stale)
+            except Busy as busy:
+                # The limit of edits is the workspace's, and not that of posts: only edits wait.
+                self._edits_at = self._clock() + busy.retry_after_s
+                self._fault("slack_busy")
+            except (Away, Unsure) as error:
+                attempt += 1
+                self._fault("slack_away")
+                log.info("slack.away", method="chat.update", why=str(error), attempt=attempt)
+                await self._sleep(self._backoff_s(attempt))
+            else:
+                tried.add(stale.key)  # what changed again meanwhile was announced, or the next beat finds it
 
     async def _post(self, posting: Posting) -> None:
         """Bring one intent of the sender's own to its end: sent, dead, unknown, or removed."""
         if posting.intent.kind == "late":
             await self.retract(posting.key)
+            return
+        if not await self._has_thread(posting):
             return
         try:
             await self.place(posting.key, self._show)
@@ -290,10 +353,38 @@ class Sender:
             log.warning("slack.lost", key=posting.key)
         else:
             await self._outbox.sent(posting.key)
+            version = self._drawn.pop(posting.key, None)
+            if version is not None and self._pins is not None:
+                await self._pins.shows(str(posting.intent.payload[CARD]), version)
+
+    async def _has_thread(self, posting: Posting) -> bool:
+        """Whether an intent may be posted now: one that belongs into a thread comes after the message that begins it.
+
+        Where that message will never come, this one is dropped.
+        """
+        under = posting.intent.payload.get(UNDER)
+        if under is None:
+            return True
+        root = await self._outbox.posting(under)
+        if root is not None and root.state in ("new", "sending") and _same_lane(root, posting):
+            await self._post(root)
+            root = await self._outbox.posting(under)
+        if root is not None and root.state in ("new", "sending"):
+            if await self._outbox.sending(posting.key) is not None:
+                await self._outbox.retry_at(posting.key, self._clock() + BEAT_S, "waits for its thread")
+            return False
+        if root is None or root.ts is None or root.state != "sent":
+            log.warning("slack.dead", key=posting.key, channel=posting.intent.channel, code="no_thread")
+            await self._outbox.dead(posting.key, "no_thread")
+            return False
+        return True
 
     async def _show(self, posting: Posting) -> str | None:
         intent = posting.intent
-        content = dict(intent.payload) | {"channel": intent.channel}
+        if intent.kind == "card":
+            return await self._show_card(posting)
+        content = {name: each for name, each in intent.payload.items() if name not in (UNDER, PLAINER)}
+        content["channel"] = intent.channel
         if posting.repeated:
             content["text"] = f"{REPEATED}\n{content['text']}"
         if intent.thread is not None:
@@ -301,5 +392,42 @@ class Sender:
         if intent.kind == "ephemeral":
             await self._calls.call("chat.postEphemeral", **content)
             return None
-        answer = await self._calls.call("chat.postMessage", **content, **QUIET, metadata=marked(posting.key))
+        return await self._posted(posting, content)
+
+    async def _posted(self, posting: Posting, content: Mapping[str, Any]) -> str:
+        """Post a message; with its plainer blocks where it has some, and Slack does not take it as it is."""
+        mark, plainer = marked(posting.key), posting.intent.payload.get(PLAINER)
+        try:
+            answer = await self._calls.call("chat.postMessage", **content, **QUIET, metadata=mark)
+        except SlackRefused as refused:
+            if refused.code not in TOO_MUCH or plainer is None:
+                raise
+            self._fault("post_plainer")
+            answer = await self._calls.call(
+                "chat.postMessage", **{**content, "blocks": plainer}, **QUIET, metadata=mark
+            )
         return str(answer["ts"])
+
+    async def _show_card(self, posting: Posting) -> str:
+        """Post a card as it is now; without its chart, or as text, where Slack does not take it otherwise."""
+        key, channel = str(posting.intent.payload[CARD]), posting.intent.channel
+        drawn = None if self._pins is None else await self._pins.face(key, channel)
+        if drawn is None:
+            raise SlackRefused("no_card", "The card is gone.")
+        for content in drawn.contents:
+            try:
+                answer = await self._calls.call(
+                    "chat.postMessage", channel=channel, **content, **QUIET, metadata=marked(posting.key)
+                )
+            except SlackRefused as refused:
+                if refused.code not in TOO_MUCH or content is drawn.contents[-1]:
+                    raise
+                self._fault("card_plainer")
+            else:
+                self._drawn[posting.key] = drawn.version
+                return str(answer["ts"])
+        raise SlackRefused("no_card", "The card says nothing.")
+
+
+def _same_lane(root: Posting, posting: Posting) -> bool:
+    return root.intent.kind in SENDERS and root.intent.channel == posting.intent.channel

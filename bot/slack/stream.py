@@ -14,7 +14,7 @@ import structlog
 from bot.errors import BotError, SlackRefused
 from bot.journal.outbox import PART, Intent, Outbox, Posting
 from bot.limits import TIER_3_PER_MINUTE
-from bot.slack.calls import Away, Busy, Calls, Unsure
+from bot.slack.calls import TOO_MUCH, Away, Busy, Calls, Unsure
 from bot.slack.cards import Block, fallback, told
 from bot.slack.crew import Crew
 from bot.slack.history import marked
@@ -38,11 +38,6 @@ HOLD_S = 10.0
 
 PLAIN_TEXT = 3_900
 """Characters of the last resort, an answer as plain text: Slack recommends at most 4,000."""
-
-TOO_MUCH = frozenset(
-    {"msg_too_long", "msg_blocks_too_long", "msg_blocks_too_many", "invalid_blocks", "invalid_blocks_format", "no_text"}
-)
-"""Refusals of the content: the same in plain text may pass."""
 
 STILL_STREAMS = "streaming_state_conflict"
 """Refusal of an update while the message streams."""

@@ -46,8 +46,8 @@ READING = "reading the question"
 IN_PUBLIC = "question"
 """The kind of event that is answered where everybody sees it; other questions are answered for the asker alone."""
 
-UNCOUNTED = frozenset({"status", CATCH_UP})
-"""Asked of ourselves or of Slack, not of the documents: neither counted nor thumbed."""
+UNCOUNTED = frozenset({"status", "incidents", "snooze", "digest", CATCH_UP})
+"""Asked of ourselves, of the board or of Slack, not of the documents: neither counted nor thumbed."""
 
 IN_THREADS = frozenset({IN_PUBLIC, CATCH_UP})
 """Kinds that are answered in a thread where there is no other way back."""

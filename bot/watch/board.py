@@ -248,6 +248,10 @@ class Board:
         values = {"card": row.key, "act": act, "person": person, "at": at, "detector": row.detector}
         await connection.execute(self._database.insert(acts_table).values(values).on_conflict_do_nothing())
 
+    async def lock(self, connection: AsyncConnection, key: str) -> None:
+        """Keep others from changing a card until the transaction ends, as before its body is read to be changed."""
+        await connection.execute(select(cards_table.c.key).where(cards_table.c.key == key).with_for_update())
+
     # By themselves
 
     async def card(self, key: str) -> Row | None:
@@ -275,6 +279,7 @@ class Board:
     async def keep(self, key: str, **body: Any) -> None:  # noqa: ANN401 - JSON
         """Add something to a card's body that changes nothing people see, such as what was looked up once."""
         async with self._database.write() as connection:
+            await self.lock(connection, key)
             row = (await self.find(connection, cards_table.c.key == key))[0]
             values = {"body": {**row.body, **body}}
             await connection.execute(update(cards_table).where(cards_table.c.key == key).values(values))

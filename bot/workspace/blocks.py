@@ -196,16 +196,45 @@ def _chart(block: dict[str, Any], at: str) -> Iterator[Mistake]:
     if not isinstance(chart, dict) or kind_of(chart) not in CHARTS:
         yield f"{at}/chart/type", f"unsupported type: {kind_of(chart)}"
         return
-    yield from each(chart, f"{at}/chart", "segments" if chart["type"] == "pie" else "series", limits.CHART_SERIES, _any)
-    axis = chart.get("axis_config", {})
+    if chart["type"] == "pie":
+        yield from each(chart, f"{at}/chart", "segments", limits.CHART_SERIES, _point)
+        return
+    yield from each(chart, f"{at}/chart", "series", limits.CHART_SERIES, _series)
+    axis = chart.get("axis_config")
     if not isinstance(axis, dict):
         yield f"{at}/chart/axis_config", "must be an object"
         return
-    yield from each(axis, f"{at}/chart/axis_config", "categories", limits.CHART_CATEGORIES, _category, required=False)
+    yield from each(axis, f"{at}/chart/axis_config", "categories", limits.CHART_CATEGORIES, _category)
+    yield from _fitting(chart["series"], axis.get("categories"), f"{at}/chart")
 
 
-def _any(_value: Any, _at: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
-    yield from ()
+def _series(value: Any, at: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
+    if not isinstance(value, dict):
+        yield at, "must be an object"
+        return
+    yield from words(value.get("name"), f"{at}/name", limits.CHART_LABEL)
+    yield from each(value, at, "data", limits.CHART_CATEGORIES, _point)
+
+
+def _point(value: Any, at: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
+    if not isinstance(value, dict):
+        yield at, "must be an object"
+        return
+    number = value.get("value")
+    yield from words(value.get("label"), f"{at}/label", limits.CHART_LABEL)
+    yield from must(isinstance(number, int | float) and not isinstance(number, bool), f"{at}/value", "must be a number")
+
+
+def _fitting(series: Any, categories: Any, at: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test
+    """Check that every series has a point for each category, and a name of its own."""
+    if not isinstance(series, list) or not isinstance(categories, list):
+        return
+    known = [each for each in series if isinstance(each, dict) and isinstance(each.get("data"), list)]
+    names = [each.get("name") for each in known if isinstance(each.get("name"), str)]
+    yield from must(len(names) == len(set(names)), f"{at}/series", "names must be unique")
+    for index, each_series in enumerate(known):
+        labels = [point.get("label") for point in each_series["data"] if isinstance(point, dict)]
+        yield from must(labels == categories, f"{at}/series/{index}", "labels must match the categories")
 
 
 def _category(value: Any, at: str) -> Iterator[Mistake]:  # noqa: ANN401 - JSON under test

@@ -3,6 +3,7 @@
 WorkspaceError
 ├── PortTaken   the port asked for is in use; the message says what to do
 ├── NoAnswer    the app did not acknowledge a gesture in time, or is not connected
+├── Occupied    nothing can be broken in the shop now; the message says why
 └── Refused     a call that Slack refuses, with Slack's own error word
 """
 
@@ -17,6 +18,10 @@ class PortTaken(WorkspaceError):
 
 class NoAnswer(WorkspaceError):
     """Nobody acknowledged a command, a click or a submission."""
+
+
+class Occupied(WorkspaceError):
+    """Nothing can be broken in the shop now; `str()` of it is one sentence that says why."""
 
 
 class Refused(WorkspaceError):

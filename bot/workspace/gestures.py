@@ -292,12 +292,27 @@ class Gestures:
         for element in _elements(blocks, click.block_id):
             if element.get("action_id") == click.action_id and "text" in element:
                 action["text"] = element["text"]
-        return action | {"value": click.value, "action_ts": self._state.next_ts()}
+        chosen: Payload = {"value": click.value}
+        if click.type in ("static_select", "overflow"):
+            chosen = {"selected_option": {"text": _label(blocks, click), "value": click.value}}
+        return action | chosen | {"action_ts": self._state.next_ts()}
 
 
 def _message_event(channel: Channel, message: Payload) -> Payload:
     kind = "im" if channel.direct else "channel"
     return message | {"channel": channel.id, "event_ts": message["ts"], "channel_type": kind}
+
+
+def _label(blocks: list[Any], click: Click) -> Payload:
+    """Return the text of the option that was chosen in a menu."""
+    options = [
+        option
+        for element in _elements(blocks, click.block_id)
+        if element.get("action_id") == click.action_id
+        for option in element.get("options", [])
+    ]
+    found: Payload = next((each["text"] for each in options if each["value"] == click.value), {})
+    return found
 
 
 def _elements(blocks: list[Any], block_id: str) -> list[Payload]:

@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import asdict
+from functools import partial
 from http import HTTPStatus
 from importlib.resources import files
 from typing import Any
@@ -12,9 +13,10 @@ from typing import Any
 from aiohttp import web
 
 from bot.workspace.arguments import Arguments, arguments
-from bot.workspace.errors import NoAnswer, Refused
+from bot.workspace.errors import NoAnswer, Occupied, Refused
 from bot.workspace.gestures import Click, Gestures
 from bot.workspace.guard import Guard
+from bot.workspace.shopkeeper import Shopkeeper
 from bot.workspace.sockets import Sockets
 from bot.workspace.state import Payload, State
 from bot.workspace.views import Views
@@ -30,9 +32,19 @@ Gesture = Callable[[Arguments], Awaitable[Payload]]
 
 
 class Page:
-    """What the browser of `seed.you` asks for."""
+    """What the browser of `seed.you` asks for; with a `shop`, something can be broken in it."""
 
-    def __init__(self, state: State, views: Views, sockets: Sockets, gestures: Gestures, guard: Guard) -> None:
+    def __init__(
+        self,
+        state: State,
+        views: Views,
+        sockets: Sockets,
+        gestures: Gestures,
+        guard: Guard,
+        *,
+        shop: Shopkeeper | None = None,
+    ) -> None:
+        self._shop = shop
         self._state = state
         self._views = views
         self._sockets = sockets
@@ -51,6 +63,9 @@ class Page:
             "delete": self._delete,
             "shortcut": self._shortcut,
         }
+        if shop is not None:
+            self._known["break"] = partial(self._break, shop)
+            shop.listen(lambda: state.tell("shop", shop=shop.status))
 
     def routes(self) -> list[web.RouteDef]:
         """All addresses of the page."""
@@ -144,6 +159,7 @@ class Page:
             "views": self._views.stack,
             "app": {"connected": self._sockets.connected > 0, "waiting": self._sockets.waiting},
             "home": self._views.homes.get(self._you),
+            "shop": None if self._shop is None else self._shop.status,
         }
 
     def _shown(self, channel: str) -> list[Payload]:
@@ -165,6 +181,8 @@ class Page:
             return web.json_response({"ok": True} | await gesture(await arguments(request)))
         except NoAnswer:
             return web.json_response({"ok": False, "error": self._silence()})
+        except Occupied as occupied:
+            return web.json_response({"ok": False, "error": str(occupied)})
         except Refused as refused:
             return web.json_response({"ok": False, "error": f"The workspace refused that ({refused.code})."})
 
@@ -209,6 +227,10 @@ class Page:
 
     async def _shortcut(self, args: Arguments) -> Payload:
         await self._gestures.shortcut(args.text("channel"), args.text("ts"), args.text("callback_id"), self._you)
+        return {}
+
+    async def _break(self, shop: Shopkeeper, args: Arguments) -> Payload:
+        await shop.break_it(args.text("fault"))
         return {}
 
     async def _home(self, args: Arguments) -> Payload:

@@ -117,6 +117,8 @@ LARKFIELD = Seed(
         Command("/copilot similar ", "past incidents that look alike"),
         Command("/copilot runbook ", "a runbook's first steps"),
         Command("/copilot catchup", "what was said here since I last wrote"),
+        Command("/copilot incidents", "the stories that are open"),
+        Command("/copilot snooze ", "no more about a story for a while"),
         Command("/copilot status", "is it well?"),
         Command("/copilot help", "what it can do"),
     ),

@@ -25,6 +25,7 @@ from bot.workspace.rate import Lenient, Rate
 from bot.workspace.reading import Conversations, Small
 from bot.workspace.responses import Responses
 from bot.workspace.seed import LARKFIELD, Seed
+from bot.workspace.shopkeeper import Shopkeeper
 from bot.workspace.sockets import Sockets
 from bot.workspace.state import Payload, State
 from bot.workspace.store import Store
@@ -43,7 +44,8 @@ class Workspace:
 
     `port` 0 takes any free port, None the first free one from 8123 on. `url` is the page with its one-time token,
     `api_url` what the app takes for `SLACK_API_URL`; both, and the tokens, are known once it is open. Entering
-    raises PortTaken. `middlewares` see every request before anything else does.
+    raises PortTaken. `middlewares` see every request before anything else does. The page can break something in a
+    `shop`; whoever gives it keeps it open.
     """
 
     def __init__(
@@ -59,6 +61,7 @@ class Workspace:
         retry_after_s: tuple[float, ...] = RETRY_AFTER_S,
         ack_s: float = ACK_S,
         middlewares: Sequence[Middleware] = (),
+        shop: Shopkeeper | None = None,
     ) -> None:
         self._folder = folder
         self._wanted = port
@@ -70,6 +73,7 @@ class Workspace:
         self._retry_after_s = retry_after_s
         self._ack_s = ack_s
         self._middlewares = middlewares
+        self._shop = shop
         self._tokens = Tokens(bot=f"xoxb-{new_secret()}", app=f"xapp-{new_secret()}")
         self._guard = Guard(new_secret)
         self._exit = AsyncExitStack()
@@ -159,7 +163,7 @@ class Workspace:
         chat = Chat(state, self._new_id, self._posted)
         responses = Responses(state, chat, self._new_secret, self._base)
         self.gestures = Gestures(state, sockets, views, triggers, responses, new_id=self._new_id)
-        page = Page(state, views, sockets, self.gestures, self._guard)
+        page = Page(state, views, sockets, self.gestures, self._guard, shop=self._shop)
         known = methods(chat, Streams(state, chat), Conversations(state), Small(state, self._base), views)
         api = WebApi(known, self._connect, self._tokens, self._rate, self._clock, scopes=self._seed.scopes)
 

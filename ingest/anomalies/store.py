@@ -1,10 +1,10 @@
 """Streams and stories in the database: cursor, learned state and stories of one stream move in one transaction."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import Column, Float, Integer, LargeBinary, String, Table, Text, func, select, update
+from sqlalchemy import Column, Float, Integer, LargeBinary, String, Table, Text, func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from ingest.anomalies.report import Change, Report
@@ -106,6 +106,14 @@ class Streams:
         wanted = table.ended.is_(None) | (table.ended >= since)
         async with self._database.read() as connection:
             found = await connection.execute(select(table.body).where(wanted).order_by(table.opened.desc()))
+        return [_report(json.loads(body)) for body in found.scalars()]
+
+    async def stories_of(self, pairs: Collection[tuple[str, int]]) -> list[Report]:
+        """Return these stories, given as (stream, id), the oldest first; those that nobody knows are left out."""
+        table = stories_table.c
+        wanted = select(table.body).where(tuple_(table.stream, table.id).in_(pairs))
+        async with self._database.read() as connection:
+            found = await connection.execute(wanted.order_by(table.opened, table.stream, table.id))
         return [_report(json.loads(body)) for body in found.scalars()]
 
     async def last_story(self, name: str) -> int:

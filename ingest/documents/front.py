@@ -79,6 +79,14 @@ def front_of(text: str) -> Front:
     return _judged(lines, {str(name).strip().lower(): value for name, value in fields.items()})
 
 
+def yaml_of(text: str) -> list[Any]:
+    """Return the YAML documents of a text that is nothing else. Raises ValueError where they cannot be read."""
+    try:
+        return list(yaml.load_all(text, _Plain))
+    except (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError) as error:  # as above
+        raise ValueError("not YAML that can be read") from error
+
+
 def _unclosed(text: str) -> Front:
     """Return what to think of a text without front matter, or with one that never ends."""
     top = text[:MOST_CHARS].lstrip()

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, text
 
 import bot.build.house
 import bot.schedule.schedule
-import bot.watch.board  # noqa: F401 - and this one the cards
+import bot.watch.board
+import bot.watch.digests  # noqa: F401 - and these the cards and digests
 import ingest.anomalies.store
 import ingest.logs.pushed  # noqa: F401 - and this one what shippers posted
 from bot import migrations
@@ -48,6 +49,8 @@ LATER = (
     "detectors",
     "deploys",
     "channel_settings",
+    "digests",
+    "line_counts",
 )
 """Tables that came after the first revision."""
 

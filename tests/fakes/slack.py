@@ -391,7 +391,10 @@ def text_of(message: Payload) -> str:
 
 
 def click_on(message: Payload, action_id: str, value: str | None = None) -> Click:
-    """Give the click on an element of a message. Raises LookupError if there is none."""
+    """Give the click on an element of a message; a menu's option is named by its value, or its first word.
+
+    Raises LookupError if there is none.
+    """
     for block in message.get("blocks", []):
         for element in [*block.get("elements", []), block.get("accessory") or {}]:
             if element.get("action_id") == action_id:
@@ -407,6 +410,12 @@ async def _readable(request: web.Request) -> Arguments:
 
 
 def _value(element: Payload, value: str | None) -> str:
+    if element["type"] in ("static_select", "overflow"):
+        offered = [option["value"] for option in element["options"]]
+        found = next((each for each in offered if value in (each, each.partition(" ")[0])), None)
+        if found is None:
+            raise LookupError(f"no option {value!r} among {offered}")
+        return str(found)
     if element["type"] != "feedback_buttons":
         return value if value is not None else str(element.get("value", ""))
     offered = [element[name]["value"] for name in ("positive_button", "negative_button")]

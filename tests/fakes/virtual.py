@@ -10,7 +10,7 @@ import random
 import selectors
 import sqlite3
 from collections import Counter, defaultdict
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from bot.journal.journal import Journal
 from bot.journal.notices import Notices
 from bot.journal.outbox import Outbox
 from bot.journal.threads import Threads
-from bot.slack.app import SlackBot, Surfaces
+from bot.slack.app import SlackBot, Surfaces, Watched
 from bot.slack.calls import WebCalls
 from bot.slack.socket import SocketMode
 from bot.workspace import Channel, Refused, Seed, Workspace
@@ -156,6 +156,7 @@ class Life:
 
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     files: list[sqlite3.Connection] = field(default_factory=list)
+    immortal: bool = False
 
     def end(self) -> None:
         """Let go of what the process had open; what was not committed is gone."""
@@ -429,6 +430,7 @@ class Bot(SlackBot):
         await self._sender.recover()
         for taken in left:
             self._work(taken)
+        self._listening = True
         self._keeper.start()
 
     async def hear(self, payload: Payload) -> None:
@@ -439,6 +441,18 @@ class Bot(SlackBot):
             await self.ears._heard(context)  # type: ignore[arg-type]
 
         await self.ears._take_in(payload, context, heard)  # type: ignore[arg-type]
+
+    async def press(self, payload: Payload) -> None:
+        """Take a press in. Returns once it would be acknowledged."""
+        context: Payload = {}
+
+        async def pressed() -> None:
+            await self.ears._pressed(_nothing_said, context)  # type: ignore[arg-type]
+
+        work = asyncio.create_task(self.ears._take_in(payload, context, pressed))  # type: ignore[arg-type]
+        await asyncio.wait([work])
+        if work.cancelled() or work.exception() is not None:
+            raise Dead
 
     async def command(self, payload: Payload) -> Payload:
         """Take a slash command in; return what it is acknowledged with."""
@@ -478,7 +492,10 @@ class World:
         counts: Any,
         rate: Rate | None = None,
         seed_of: Seed | None = None,
+        watching: Callable[[Database], Watched] | None = None,
     ) -> None:
+        """`watching` makes what the bot watches, anew in each of its lives."""
+        self._watching = watching
         self.rng = random.Random(seed)
         self.faults = faults
         self.counts = counts
@@ -490,6 +507,7 @@ class World:
         self._names = 0
         self._waiting: set[asyncio.Task[None]] = set()
         self._life = Life()
+        self._others: list[Life] = []
         self._born = asyncio.Event()
         self._bot: Bot | None = None
         self.database: Database
@@ -504,7 +522,8 @@ class World:
             for task in others:
                 task.cancel()
             await asyncio.wait(others)
-        self._life.end()
+        for life in (self._life, *self._others):
+            life.end()
 
     def open_rows(self) -> int:
         """Return how many rows of inbox and outbox are not at their end."""
@@ -521,6 +540,8 @@ class World:
 
     def place(self, life: Life) -> None:
         """Pass a place where the process may die. Raises Dead if it does, or did."""
+        if life.immortal:
+            return
         if life.dead.is_set():
             raise Dead
         if self.places in self.faults.deaths:
@@ -571,6 +592,7 @@ class World:
             may_hear=reading.may_hear,
             may_read=reading.may_read,
             owner=Notices(outbox, None, now),
+            watched=None if self._watching is None else self._watching(self.database),
         )
         bot = Bot(
             Client(self.slack, life),
@@ -599,6 +621,12 @@ class World:
         sqlalchemy_event.listen(engine.sync_engine, "begin", _begin_as_told)
         return Database(engine)
 
+    def beside(self) -> Database:
+        """Return the same database for somebody who never dies, such as a scan in another process."""
+        life = Life(immortal=True)
+        self._others.append(life)
+        return self._opened(life)
+
     # Slack's way to the bot
 
     def emit(self, payload: Payload) -> None:
@@ -608,13 +636,21 @@ class World:
         task.add_done_callback(self._waiting.discard)
 
     async def ask(self, kind: str, payload: Payload) -> Payload | None:
-        """Bring a command to the bot once."""
-        assert kind == "slash_commands"
+        """Bring a command or a press to the bot once."""
         bot = self._bot
         if bot is None:
             raise Dead
         async with asyncio.timeout(ACK_S):
-            return await bot.command(payload)
+            if kind == "slash_commands":
+                return await bot.command(payload)
+            assert payload["type"] == "block_actions"
+            await bot.press(payload)
+        return None
+
+    def wake(self, channels: Iterable[str]) -> None:
+        """Say that something is to be posted or edited, as a scan does; nobody hears it while the bot is dead."""
+        if self._bot is not None:
+            self._bot.wake(channels)
 
     @property
     def undelivered(self) -> int:
@@ -657,6 +693,10 @@ def _careless(connection: Any, _record: Any) -> None:
     cursor = connection.cursor()
     cursor.execute("PRAGMA synchronous=OFF")  # nobody cuts the power
     cursor.close()
+
+
+async def _nothing_said(**_words: Any) -> None:
+    """Acknowledge."""
 
 
 async def _nothing() -> Sequence[Any]:

@@ -29,9 +29,10 @@ STOP_S = 25.0
 
 
 def environment(**given: str) -> dict[str, str]:
-    """Return this process's environment with no setting of ours but those given."""
+    """Return this process's environment with no setting of ours but those given; the demo's shop is closed."""
     inherited = {name: value for name, value in os.environ.items() if name not in ENVIRONMENT}
-    return inherited | {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1,localhost"} | given
+    ours = {"PYTHONPATH": str(ROOT), "NO_PROXY": "127.0.0.1,localhost", "COPILOT_SHOP": "false"}
+    return inherited | ours | given
 
 
 def copilot(

@@ -10,8 +10,7 @@ import pytest
 from _pytest.mark.structures import ParameterSet
 
 from bot.slack import cards
-from bot.slack.calls import LOCKED_OUT, NOT_NOW, UNCERTAIN, WAIT, WHAT_NOW
-from bot.slack.stream import TOO_MUCH
+from bot.slack.calls import LOCKED_OUT, NOT_NOW, TOO_MUCH, UNCERTAIN, WAIT, WHAT_NOW
 from tests.bot.slack.room import FEEDBACK, SHOW_SOURCE, TEXT, Room
 from tests.fakes.slack import ALICE, DM, INCIDENTS, Fault, text_of
 

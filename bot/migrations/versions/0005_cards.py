@@ -1,4 +1,4 @@
-"""Cards and what people did with them, rejections, detectors, deployments, settings of channels."""
+"""Cards and what people did with them, rejections, detectors, deployments, settings of channels, digests."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -106,4 +106,19 @@ def upgrade() -> None:
         sa.Column("at", sa.Float(), nullable=False),
         sa.Column("off", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("channel", name=op.f("pk_channel_settings")),
+    )
+    op.create_table(
+        "digests",
+        sa.Column("channel", sa.String(length=64), nullable=False),
+        sa.Column("date", sa.String(length=10), nullable=False),
+        sa.Column("at", sa.Float(), nullable=False),
+        sa.Column("state", sa.String(length=8), nullable=False),
+        sa.PrimaryKeyConstraint("channel", "date", name=op.f("pk_digests")),
+    )
+    op.create_table(
+        "line_counts",
+        sa.Column("stream", sa.String(length=200), nullable=False),
+        sa.Column("slot", sa.Integer(), nullable=False, autoincrement=False),
+        sa.Column("lines", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("stream", "slot", name=op.f("pk_line_counts")),
     )

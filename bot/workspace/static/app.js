@@ -7,6 +7,7 @@ import { channelItems, directItems, draw, threadItems } from "./lists.js";
 import { edit, isStreaming, typed } from "./message.js";
 import { Modal } from "./modal.js";
 import { listen, send } from "./server.js";
+import { Shop } from "./shop.js";
 import { Store } from "./store.js";
 
 const $ = (id) => document.getElementById(id);
@@ -162,6 +163,7 @@ function drawAll() {
   drawHead(channel);
   drawMain(channel);
   drawThread(channel);
+  shop.draw(store.shop, store.channel(store.shop?.channel)?.name, !channel.direct);
   modal.show(store.views);
 }
 
@@ -281,6 +283,7 @@ function hear(change) {
 $("foot-main").append(h("p", { class: "away", id: "away", role: "status", hidden: true }));
 const asks = new Composer($("foot-main"), "composer-main", (text) => say(text, ""), words);
 const answers = new Composer($("foot-thread"), "composer-thread", (text) => say(text, place.thread), words);
+const shop = new Shop({ root: $("breaker"), button: $("break"), menu: $("break-menu"), strip: $("strip") }, (fault) => tell("break", { fault }), redraw);
 const modal = new Modal($("modal"), store.names, send, toast);
 
 $("menu").append(icon("menu"));
@@ -289,12 +292,16 @@ $("menu").addEventListener("click", () => toggleSide(!$("frame").classList.conta
 $("shade").addEventListener("click", () => toggleSide(false));
 $("thread-close").addEventListener("click", () => go(place.channel));
 document.addEventListener("keydown", (event) => {
-  if (event.key !== "Escape" || $("modal").open) return;
+  if (event.key !== "Escape" || document.querySelector("dialog[open]")) return;
+  if (shop.close(null)) return $("break").focus();
   if (document.querySelector("details.tools[open]")) return closeMenus(null);
   if ($("frame").classList.contains("side-open")) toggleSide(false);
   else if (place.thread) go(place.channel);
 });
-document.addEventListener("click", (event) => closeMenus(event.target));
+document.addEventListener("click", (event) => {
+  closeMenus(event.target);
+  shop.close(event.target);
+});
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden && store.unread.delete(place.channel)) redraw();
 });

@@ -1,5 +1,6 @@
 // Turns Block Kit blocks into nodes. Clicks go to `act(block, element, value, button)`; knows no message and no server.
 
+import { chart } from "./chart.js";
 import { h, icon, link } from "./dom.js";
 import { codeBlock, emoji, markdown, mrkdwn, mrkdwnInline } from "./text.js";
 
@@ -10,7 +11,7 @@ export function blocks(list, context) {
 const unknown = (block) => h("p", { class: "quiet" }, `A block of type ${block.type} is not shown in the local workspace.`);
 
 const KINDS = {
-  header: (block) => h("h3", { class: "block-header" }, emojis(block.text.text)),
+  header: (block) => h("h3", { class: "block-header" }, emojis(block.text)),
   section,
   markdown: (block, { names }) => h("div", { class: "markdown" }, markdown(block.text, names)),
   divider: () => h("hr"),
@@ -21,11 +22,12 @@ const KINDS = {
   table,
   input,
   image: (block) => h("p", { class: "quiet" }, "Image: ", link(block.image_url, block.alt_text)),
-  data_visualization: (block) => h("p", { class: "quiet" }, `Chart: ${block.title}`),
+  data_visualization: chart,
 };
 
-const emojis = (text) => text.replace(/:([a-z0-9_+-]+):/g, (_, name) => emoji(name));
-const textOf = (object, { names }) => (object.type === "mrkdwn" ? mrkdwn(object.text, names) : emojis(object.text));
+const emojis = ({ text, emoji: wanted }) => (wanted === false ? text : text.replace(/:([a-z0-9_+-]+):/g, (_, name) => emoji(name)));
+const lines = (text) => text.split("\n").flatMap((line, i) => (i ? [h("br"), line] : [line]));
+const textOf = (object, { names }) => (object.type === "mrkdwn" ? mrkdwn(object.text, names) : lines(emojis(object)));
 
 function section(block, context) {
   const fields = block.fields && h("div", { class: "fields" }, block.fields.map((field) => h("div", {}, textOf(field, context))));
@@ -35,7 +37,7 @@ function section(block, context) {
 
 function small(part, { names }) {
   if (part.type === "image") return h("span", {}, part.alt_text);
-  return h("span", {}, part.type === "mrkdwn" ? mrkdwnInline(part.text, names) : emojis(part.text));
+  return h("span", {}, part.type === "mrkdwn" ? mrkdwnInline(part.text, names) : emojis(part));
 }
 
 // Elements
@@ -50,13 +52,31 @@ function element(block, part, context) {
 
 function button(block, part, { act }) {
   const style = part.style ? ` ${part.style}` : "";
-  const node = h("button", { type: "button", class: `button${style}`, "data-action": part.action_id }, emojis(part.text.text));
-  node.addEventListener("click", () => {
-    if (part.confirm && !window.confirm(`${part.confirm.title.text}\n\n${part.confirm.text.text}`)) return;
+  const node = h("button", { type: "button", class: `button${style}`, "data-action": part.action_id }, emojis(part.text));
+  node.addEventListener("click", async () => {
+    if (!(await sure(part.confirm))) return;
     if (part.url) link(part.url).click();
     act(block, part, part.value ?? "", node);
   });
   return node;
+}
+
+// Asks before what cannot be undone at once, in a dialog of its own; true once the person agrees, or nothing is asked.
+function sure(confirm) {
+  if (!confirm) return Promise.resolve(true);
+  return new Promise((decided) => {
+    const button = (text, kind, value) => h("button", { type: "button", class: `button ${kind}`, onclick: () => dialog.close(value) }, text);
+    const yes = button(confirm.confirm.text, confirm.style === "danger" ? "danger" : "primary", "yes");
+    const foot = h("footer", {}, button(confirm.deny.text, "", ""), yes);
+    const dialog = h("dialog", { class: "modal confirm", "aria-label": confirm.title.text }, h("h2", {}, confirm.title.text), h("p", {}, confirm.text.text), foot);
+    dialog.addEventListener("close", () => {
+      dialog.remove();
+      decided(dialog.returnValue === "yes");
+    });
+    document.body.append(dialog);
+    dialog.showModal();
+    yes.focus();
+  });
 }
 
 function thumbs(block, part, { act, felt }) {
@@ -75,8 +95,15 @@ function thumbs(block, part, { act, felt }) {
 function select(block, part, { act }) {
   const options = part.options.map((option) => h("option", { value: option.value }, option.text.text));
   const label = part.placeholder?.text ?? "More";
-  const node = h("select", { class: "button", "aria-label": label }, h("option", { value: "" }, label), options);
-  node.addEventListener("change", () => act(block, part, node.value, node));
+  const chosen = h("option", { value: "", hidden: true }, part.initial_option?.text.text ?? label);
+  const node = h("select", { class: "button menu-button", "aria-label": label, "data-action": part.action_id }, chosen, options);
+  node.value = "";
+  node.addEventListener("change", async () => {
+    const option = part.options.find(({ value }) => value === node.value);
+    const agreed = option && (await sure(part.confirm)) && (await act(block, part, option.value, node));
+    // An overflow is a menu of things to do and keeps nothing; a select keeps what was chosen, as in Slack.
+    if (!agreed || part.type === "overflow") node.value = "";
+  });
   return node;
 }
 
@@ -103,7 +130,6 @@ function richInline(leaf, { names }) {
     broadcast: () => h("span", { class: "mention" }, `@${leaf.range}`),
     emoji: () => emoji(leaf.name),
   };
-  const lines = (text) => text.split("\n").flatMap((line, i) => (i ? [h("br"), line] : [line]));
   const node = nodes[leaf.type] ? [nodes[leaf.type]()] : lines(leaf.text ?? "");
   return Object.entries(STYLES).reduce((inner, [style, tag]) => (leaf.style?.[style] ? [h(tag, {}, inner)] : inner), node);
 }
@@ -126,6 +152,7 @@ function input(block) {
     ? h("select", shared, part.options.map((option) => h("option", { value: option.value }, option.text.text)))
     : h(part.multiline ? "textarea" : "input", { ...shared, placeholder: part.placeholder?.text, maxlength: part.max_length, rows: part.multiline ? "5" : undefined });
   if (part.initial_value) field.value = part.initial_value;
+  if (part.initial_option) field.value = part.initial_option.value;
   if (!block.optional) field.required = true;
   const label = h("label", { for: id }, block.label.text, block.optional && h("span", { class: "quiet" }, " (optional)"));
   return h("div", { class: "field" }, label, field, h("p", { class: "hint", id: `${id}-hint` }, block.hint?.text ?? ""));

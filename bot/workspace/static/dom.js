@@ -24,18 +24,18 @@ const PATHS = {
   down: "M17 13V4h3v9zM17 13l-4 8c-1.6 0-2.5-1-2.5-2.4L11 15H5.5c-1.2 0-2-1-1.7-2.2l1.6-7c.2-1 1-1.8 2-1.8H17",
   eye: "M2.5 12S6 5.5 12 5.5 21.5 12 21.5 12 18 18.5 12 18.5 2.5 12 2.5 12zM12 9.5a2.5 2.5 0 1 0 0 5 2.5 2.5 0 0 0 0-5z",
   more: "M5 12h.01M12 12h.01M19 12h.01",
+  bolt: "M13 2.5L5 13.5h6l-1 8 8-11h-6z",
   below: "M12 5v14M6 13l6 6 6-6",
 };
 
-export function icon(name) {
-  const svg = document.createElementNS(SVG, "svg");
-  svg.setAttribute("viewBox", "0 0 24 24");
-  svg.setAttribute("aria-hidden", "true");
-  const path = document.createElementNS(SVG, "path");
-  path.setAttribute("d", PATHS[name]);
-  svg.append(path);
-  return svg;
+export function svg(tag, attributes = {}, ...children) {
+  const node = document.createElementNS(SVG, tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
+  node.append(...children.flat(Infinity).filter((child) => child !== undefined && child !== null && child !== false));
+  return node;
 }
+
+export const icon = (name) => svg("svg", { viewBox: "0 0 24 24", "aria-hidden": "true" }, svg("path", { d: PATHS[name] }));
 
 // A link leaves the page only by a click, only to http(s), and tells the other side nothing about us.
 export function link(url, ...children) {

@@ -6,7 +6,7 @@ export class Store {
   // `changed()` is called when something is to be drawn that no change from the server brought.
   constructor(changed) {
     this.changed = changed;
-    Object.assign(this, { ready: false, team: "", you: "", bot: "", users: {}, examples: [], shortcuts: [], commands: [], prompts: {}, views: [], home: null });
+    Object.assign(this, { ready: false, team: "", you: "", bot: "", users: {}, examples: [], shortcuts: [], commands: [], prompts: {}, views: [], home: null, shop: null });
     Object.assign(this, { app: { connected: true, waiting: 0 }, channels: [], messages: new Map(), statuses: new Map(), unread: new Map(), shown: new Map() });
     this.names = { user: (id) => this.users[id]?.name, channel: (id) => this.channels.find((each) => each.id === id)?.name };
   }
@@ -63,6 +63,10 @@ export class Store {
 
   on_home({ user, view }) {
     if (user === this.you) this.home = view;
+  }
+
+  on_shop({ shop }) {
+    this.shop = shop;
   }
 
   on_app({ connected, waiting }) {

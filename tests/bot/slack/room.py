@@ -25,6 +25,7 @@ from bot.types import AnswerEvent, Done, Question, Source, Status, Text
 from ingest.database import Database, metadata
 from ingest.types import Audience
 from tests.fakes.slack import INCIDENTS, FakeSlack
+from tests.fakes.stories import Watch
 
 SOURCES = (
     Source(id=1, path="runbooks/pool.md", start_line=3, end_line=5, title="Postgres pool"),
@@ -208,6 +209,7 @@ class Room:
         self.bot: SlackBot | None = None
         self.transport: Any = None
         self.summary: Any = None
+        self.watch: Watch | None = None
 
     async def __aenter__(self) -> Self:
         async with self.database.write() as connection:
@@ -222,6 +224,17 @@ class Room:
         finally:
             await self.slack.__aexit__(*error)
             await self.database.close()
+
+    def watching(self) -> Watch:
+        """Return the board that the bot is given at its next start."""
+        self.watch = self.watch or Watch(self.database, self.time)
+        return self.watch
+
+    async def restart(self) -> Self:
+        """End the bot's life and begin another one on what is there."""
+        assert self.bot is not None
+        await self.bot.stop(0.0)
+        return await self.start()
 
     async def start(self) -> Self:
         """Start a bot on what is there."""
@@ -259,6 +272,7 @@ class Room:
             owner=Notices(self.outbox, self.owner, self.time),
             rules=self.rules,
             summary=self.summary,
+            watched=None if self.watch is None else self.watch.watched,
         )
 
     async def _vitals(self) -> list[Vital]:

@@ -229,7 +229,7 @@ def test_slash_ask_is_a_private_question() -> None:
     assert heard == Arrival(asked, "command:t1")
 
 
-@pytest.mark.parametrize("text", [None, "", "help", "ask", "asking why", "similar", "runbook  ", "incidents"])
+@pytest.mark.parametrize("text", [None, "", "help", "ask", "asking why", "similar", "runbook  ", "digestive"])
 def test_all_else_after_the_command_is_help(text: str | None) -> None:
     """What is not a question is answered with help."""
     assert commands.arrival(command(text)) is None

@@ -85,11 +85,11 @@ def test_the_manifest_keeps_slacks_limits(text: Any, most: int) -> None:
 
 
 async def test_bolt_has_a_listener_for_each_and_no_more() -> None:
-    """What is registered with bolt: what asks, the home tab, the command, the shortcut, buttons, source buttons."""
+    """What is registered with bolt: what asks, the home tab, command, shortcut, buttons, source buttons, the form."""
     nothing: Any = None
     me = Account("U1", "B1", "T1")
     rest = dict.fromkeys(("readers", "home", "crew", "work", "show", "fault"), nothing)
     listeners = Listeners(me, "xoxb-1", nothing, nothing, rules=Rules(), **rest)
     app = listeners.app(AsyncWebClient(base_url="http://127.0.0.1:1/"))
-    assert len(app._async_listeners) == len(ASKING) + 1 + 1 + 1 + 2
-    assert set(buttons.MEANT) == {"feedback", "share", "again", "unmute"}
+    assert len(app._async_listeners) == len(ASKING) + 1 + 1 + 1 + 2 + 1
+    assert set(buttons.MEANT) == {"feedback", "share", "again", "unmute", "card", "detector"}

@@ -1,0 +1,59 @@
+"""The daily digests, the settings of channels and the switches of detectors, put together from the house's rooms."""
+
+import time
+from collections.abc import Awaitable, Callable, Collection
+
+from bot.build.house import House
+from bot.slack.digests import Daily, messages
+from bot.watch.catalogue import Catalogue
+from bot.watch.detectors import Detectors
+from bot.watch.digests import Digests
+from bot.watch.gather import Gatherer
+from bot.watch.preferences import Preferences
+from bot.watch.routing import Rules
+from bot.watch.stories import is_id
+
+DIGEST_S = 60
+"""How often digests are looked for that are due: their times are told by the minute."""
+
+
+def digests_of(house: House) -> Digests:
+    """Return the digests of this house's channels. Raises BotError for a catalogue that cannot be read."""
+    rules = _rules(house)
+    gatherer = Gatherer(house.database, rules, time.time)
+    return Digests(house.database, rules, _preferences(house, rules), gatherer, messages)
+
+
+def digesting(digests: Digests, wake: Callable[[Collection[str]], None]) -> Callable[[], Awaitable[None]]:
+    """Return the job that looks for digests that are due; `wake` hears of the channels that get one."""
+
+    async def go() -> None:
+        wake(await digests.go(time.time()))
+
+    return go
+
+
+def daily(house: House) -> Daily:
+    """Return what Slack's surfaces show and change of digests, channels and detectors."""
+    rules, settings = _rules(house), house.settings
+
+    def owners(service: str) -> frozenset[str]:
+        known = rules.catalogue.named(service)
+        named = (known.owner if known else None, settings.owner, *settings.slack.admins)
+        return frozenset(each for each in named if each and is_id(each))
+
+    return Daily(
+        digests=digests_of(house),
+        detectors=Detectors(house.database),
+        preferences=_preferences(house, rules),
+        owners=owners,
+        admins=frozenset(settings.slack.admins),
+    )
+
+
+def _rules(house: House) -> Rules:
+    return Rules.of(house.settings, Catalogue.from_settings(house.settings))
+
+
+def _preferences(house: House, rules: Rules) -> Preferences:
+    return Preferences(house.database, house.settings.watch, rules.channels)

@@ -1,0 +1,140 @@
+"""Messages of bots that post alerts: each is answered once, in its thread, with the runbook that fits.
+
+Only bots that the settings name are heard, and nothing that stands in a thread: so no bot, and not we either, is ever
+answered for an answer. An edit of such a message, as when its alert is resolved, says nothing new.
+"""
+
+import asyncio
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+
+from bot.slack.cards import fallback
+from bot.slack.markdown import clean, inert
+from bot.slack.mentions import html_unescaped
+from bot.slack.readers import Readers
+from bot.slack.rules import Rules
+from bot.slack.storycards import hint_blocks
+from bot.types import Hint
+from bot.watch.once import Once
+from ingest.redact import Redact
+from ingest.types import NOBODY, Audience
+
+SUBTYPES: Final = frozenset({None, "bot_message"})
+"""New messages of bots: https://docs.slack.dev/reference/events/message/bot_message. Edits have another one."""
+
+MOST_TEXT: Final = 4_000
+"""Characters of a message that are looked at."""
+
+MOST_DEPTH: Final = 8
+"""Levels of blocks within blocks that are looked at; Slack's own have five."""
+
+_SAID = ("pretext", "title", "text", "value", "elements", "fields", "blocks", "attachments", "rows", "header", "body")
+"""Fields of messages, attachments and blocks that hold what people read."""
+
+_LINK = re.compile(r"<(?:https?://|mailto:)[^|>]*(?:\|([^>]*))?>")
+_NAMED = re.compile(r"<[@#!][^|>]*(?:\|([^>]*))?>")
+_OVER = re.compile(r"^(?::[\w+-]+:|\W)*(?:resolved|recovered|ok|closed|back to normal)\b", re.IGNORECASE)
+"""How Alertmanager, Grafana, Datadog, Opsgenie and CloudWatch begin when something is over."""
+
+
+class Recall(Protocol):
+    """Finds documents that may fit; `bot.watch.hints.Hints` does."""
+
+    async def on(
+        self, text: str, services: Sequence[str], audience: Audience | None, stories: Sequence[str] = ()
+    ) -> tuple[Hint | None, tuple[Hint, ...]]:
+        """Return the runbook that fits, None where none does, and past incidents like this one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Alerted:
+    """Whose alerts are answered, by bot ids, and with what."""
+
+    bots: frozenset[str]
+    hints: Recall
+    once: Once
+
+
+class AlertBots:
+    """Hears what alert bots post. `wake` hears of the channel in which something waits then."""
+
+    def __init__(
+        self,
+        alerted: Alerted,
+        readers: Readers,
+        rules: Rules,
+        *,
+        me: str,
+        wake: Callable[[Collection[str]], None],
+        redact: Redact,
+    ) -> None:
+        """`me` is our own bot id, which is never heard."""
+        self._alerted = alerted
+        self._readers = readers
+        self._rules = rules
+        self._me = me
+        self._wake = wake
+        self._redact = redact
+        self._one_by_one = asyncio.Lock()
+
+    async def heard(self, event: Mapping[str, Any]) -> bool:
+        """Return whether an event is an alert bot's message; if so, what is to be said of it is committed.
+
+        Whatever breaks is raised: an event that is not acknowledged, Slack sends again.
+        """
+        if event.get("type") != "message" or event.get("bot_id") not in self._alerted.bots - {self._me}:
+            return False
+        text = self._redact(said_in(event))
+        if self._is_ours(event) and text and not any(_OVER.match(line) for line in text.split("\n")[:2]):
+            async with self._one_by_one:  # a flood of the same is looked up once
+                await self._answer(str(event["channel"]), str(event["ts"]), text)
+        return True
+
+    def _is_ours(self, event: Mapping[str, Any]) -> bool:
+        channel = str(event.get("channel", ""))
+        is_root = event.get("thread_ts") in (None, event.get("ts"))
+        listed = not self._rules.channels or channel in self._rules.channels
+        return is_root and listed and event.get("subtype") in SUBTYPES and bool(event.get("ts"))
+
+    async def _answer(self, channel: str, ts: str, text: str) -> None:
+        if await self._alerted.once.said(channel, text):
+            return
+        readers = await self._readers.of(channel)
+        if readers == NOBODY:
+            return
+        runbook, similar = await self._alerted.hints.on(text, (), readers)
+        if (runbook or similar) and await self._alerted.once.say(channel, ts, text, content(runbook, similar)):
+            self._wake([channel])
+
+
+def said_in(event: Mapping[str, Any]) -> str:
+    """Return what people read in a message, line by line, each once; links by their labels alone. Pure."""
+    lines = dict.fromkeys(line for text in _texts(event, 0) for line in _plain(text).split("\n"))
+    return "\n".join(line for line in lines if line)[:MOST_TEXT]
+
+
+def content(runbook: Hint | None, similar: Sequence[Hint]) -> Mapping[str, Any]:
+    """Return the message with what may fit. Pure."""
+    named = [hint.title for hint in (runbook, *similar) if hint is not None]
+    return {"text": fallback(inert(f"May fit: {', '.join(named)}")), "blocks": hint_blocks(runbook, similar)}
+
+
+def _texts(part: object, depth: int) -> Iterator[str]:
+    if isinstance(part, str):
+        yield part
+    elif depth < MOST_DEPTH and isinstance(part, list):
+        for each in part:
+            yield from _texts(each, depth + 1)
+    elif depth < MOST_DEPTH and isinstance(part, Mapping):
+        for name in _SAID:
+            yield from _texts(part.get(name), depth + (name != "text"))
+
+
+def _plain(text: str) -> str:
+    without = _NAMED.sub(lambda found: found[1] or "", _LINK.sub(lambda found: found[1] or "", text[:MOST_TEXT]))
+    return "\n".join(
+        " ".join(line.strip().lstrip("> ").strip("*_~`").split()) for line in clean(html_unescaped(without)).split("\n")
+    )
