@@ -181,7 +181,7 @@ class Intake:
         if not len(kept):
             return
         names = [_numbered(column) for column in (columns.hosts, columns.services)]
-        parts = (minutes, minutes - told, ids, *names, np.array(columns.levels, dtype=np.int64))
+        parts = (minutes, minutes - told, ids, *names, np.frombuffer(bytes(columns.levels), np.uint8).astype(np.int64))
         alike = joined(*(part[kept] for part in parts))
         firsts, lines = np.unique(alike, return_index=True, return_counts=True)[1:]
         order = np.argsort(firsts)
