@@ -213,7 +213,8 @@ class Stream:
         for number, first in self._firsts.items():
             known = self._cleaned.get(number)
             if known is None or known[0] is not first:
-                self._cleaned[number] = first, first._replace(text=self._clean(first.text))
+                text = self._clean(first.text)
+                self._cleaned[number] = first, first if text == first.text else first._replace(text=text)
         return {number: cleaned for number, (_, cleaned) in self._cleaned.items()}
 
     @classmethod
