@@ -14,6 +14,7 @@ import typer
 from prometheus_client import CollectorRegistry
 
 import bot.build.house  # noqa: F401 - every table is declared on the metadata once this is imported
+import ingest.anomalies.store  # noqa: F401 - and those of the scans
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
 from bot.door import logs
