@@ -32,8 +32,8 @@ LATE_DECAY = 1.0 / 30.0
 
 FIRST_SAMPLES = (20, 8, 4, 2, 1, 0)
 SAMPLED = 0.01
-FREE_SAMPLES = 25
-"""The first twenty lines of a template are looked at in full, fewer when that is more than 25 a minute and one in a
+FREE_SAMPLES = 20
+"""The first twenty lines of a template are looked at in full, fewer when that is more than 20 a minute and one in a
 hundred (facts: looking at every line's values halves the speed). What is left of that is spread over all lines."""
 
 MOST_JOINED = 2**62
@@ -81,11 +81,12 @@ class Intake:
         times = np.array(columns.times)
         arrivals = self._arrivals(times, columns.hosts)
         times = np.minimum(times, arrivals)
-        keep = self._fresh(times, arrivals, columns)
+        names = _numbered(columns.hosts), _numbered(columns.services)
+        keep = self._fresh(times, arrivals, columns, names[0])
         # A minute is judged once: what comes when it was closed by the clock on the wall is a late line of the next.
         minutes = np.maximum((arrivals // MINUTE_S).astype(np.int64), self.last_minute + 1)
         kept, numbers = np.flatnonzero(keep), np.array(ids, dtype=np.int64)
-        self._count(columns, numbers, minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), kept)
+        self._count(columns, (numbers, *names), minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), kept)
         self._sample(columns, numbers, minutes, kept)
         yield from self.close(int(self.clock // MINUTE_S))
 
@@ -165,10 +166,10 @@ class Intake:
 
     # Counting
 
-    def _fresh(self, times: Floats, arrivals: Floats, columns: Columns) -> Flags:
+    def _fresh(self, times: Floats, arrivals: Floats, columns: Columns, hosts: Ints) -> Flags:
         """Tell which lines were not seen before; those too late to count are not fresh either."""
         late = arrivals - times
-        seen = self._replays.of(columns, times, arrivals)
+        seen = self._replays.of(columns, hosts, times, arrivals)
         self.replayed += int(seen.sum())
         old = ~seen & (late > LATE_MINUTES * MINUTE_S)
         self.too_old += int(old.sum())
@@ -176,17 +177,19 @@ class Intake:
         self.lines += int(keep.sum())
         return np.asarray(keep)
 
-    def _count(self, columns: Columns, ids: Ints, minutes: Ints, told: Ints, kept: Ints) -> None:
-        """Count the lines at these places, those that are alike at once."""
+    def _count(self, columns: Columns, kinds: Sequence[Ints], minutes: Ints, told: Ints, kept: Ints) -> None:
+        """Count the lines at these places, those that are alike at once.
+
+        `kinds` are the numbers of their templates, hosts and services.
+        """
         if not len(kept):
             return
-        names = [_numbered(column) for column in (columns.hosts, columns.services)]
-        parts = (minutes, minutes - told, ids, *names, np.frombuffer(bytes(columns.levels), np.uint8).astype(np.int64))
-        alike = joined(*(part[kept] for part in parts))
+        levels = np.frombuffer(bytes(columns.levels), np.uint8).astype(np.int64)
+        alike = joined(*(part[kept] for part in (minutes, minutes - told, *kinds, levels)))
         firsts, lines = np.unique(alike, return_index=True, return_counts=True)[1:]
         order = np.argsort(firsts)
         places = kept[firsts[order]]
-        whens, thens, numbers = (each[places].tolist() for each in (minutes, told, ids))
+        whens, thens, numbers = (each[places].tolist() for each in (minutes, told, kinds[0]))
         counted = zip(places.tolist(), whens, thens, numbers, lines[order].tolist(), strict=True)
         for place, minute, then, number, count in counted:
             row = (then, number, columns.hosts[place], columns.services[place], columns.levels[place])

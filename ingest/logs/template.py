@@ -305,7 +305,8 @@ def _keys(texts: Sequence[bytes]) -> list[bytes]:
     keys = b"\n".join(texts).translate(None, _HEX).split(b"\n")
     if len(keys) == len(texts):
         return keys
-    return b"\n".join([told(text).replace(b"\n", b"\r") for text in texts]).translate(None, _HEX).split(b"\n")
+    short = [told(text).replace(b"\n", b"\r") if b"\n" in text else text for text in texts]
+    return b"\n".join(short).translate(None, _HEX).split(b"\n")
 
 
 def _missing(found: Sequence[int | None]) -> list[int]:
