@@ -31,7 +31,7 @@ PARTS = ("roster", "counts", "usual", "places", "traffic", "novelty", "volume", 
 STEADY = 0.5
 """A stream that has lines in more than every second minute speaks all the time."""
 
-SPAN_MINUTES = 5
+LEARNT_TOGETHER = 5
 """Minutes that are learnt together, LEARNT_AFTER the one in their middle: five times as fast as one by one. Slots, days
 and weeks are whole numbers of it."""
 
@@ -69,7 +69,7 @@ class Detector:
             self.learnt, self.started = seen.minute - 1, seen.minute
             self.began = seen.minute if self.began < 0 else self.began
         else:
-            self._learn(min(seen.minute - LEARNT_AFTER + SPAN_MINUTES // 2, self.minute))
+            self._learn(min(seen.minute - LEARNT_AFTER + LEARNT_TOGETHER // 2, self.minute))
         self._advance(seen.minute)
         active = self._count(seen.rows)
         self.places.count(seen.values)
@@ -135,9 +135,9 @@ class Detector:
         Only whole spans are, unless it is all that was counted.
         """
         if until < self.minute:
-            until -= (until + 1) % SPAN_MINUTES
+            until -= (until + 1) % LEARNT_TOGETHER
         minutes = range(max(self.learnt + 1, self.minute - KEPT_MINUTES + LEARNT_AFTER + 1), until + 1)
-        for _, span in groupby(minutes, key=lambda minute: minute // SPAN_MINUTES):
+        for _, span in groupby(minutes, key=lambda minute: minute // LEARNT_TOGETHER):
             self._learn_span(np.array(list(span)))
         self.learnt = max(self.learnt, until)
 
