@@ -24,7 +24,7 @@ class Pieces:
         if not end:
             self._keep(block)
             return []
-        lines = self._split(self._rest + block[: end - 1])
+        lines = self._split(b"".join((self._rest, memoryview(block)[: end - 1])))
         self._rest, self.held = b"", 0
         self._keep(block[end:])
         return lines
