@@ -15,6 +15,7 @@ from prometheus_client import CollectorRegistry
 
 import bot.build.house
 import bot.watch.board  # noqa: F401 - with it, every table is declared on the metadata
+import ingest.anomalies.store  # noqa: F401 - and those of the scans
 from bot.__main__ import app
 from bot.commands import evaluate, knowledge, run
 from bot.door import alerts, deploys, logs

@@ -3,21 +3,16 @@
 import gc
 import math
 import sys
-import tempfile
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
-from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from bot.commands import screen, story
 from bot.errors import BotError
 from ingest.anomalies.backtest import Backtest, Limits, Replayed
-from ingest.anomalies.store import stories_table, streams_table
 from ingest.anomalies.stream import row
-from ingest.database import Database, metadata
 from ingest.logs.files import Files
 from ingest.logs.names import streams_of
 from ingest.logs.source import Batch, Source
@@ -56,13 +51,12 @@ async def scan(asked: Asked) -> int:
     limits = _limits(asked, timezone)
     _check_paths(asked)
     trains, sources = _sources(asked.trains), _sources(asked.paths)
-    async with _temporary() as database:
-        with screen.progress("%") as bar:
-            reading = _Reading({**trains, **sources}, bar)
-            backtest = Backtest(database, redact, reading.show, timezone=timezone, limits=limits)
-            if trains:
-                await backtest.learn(trains)
-            told = [await backtest.tell(source) for source in sources]
+    with screen.progress("%") as bar:
+        reading = _Reading({**trains, **sources}, bar)
+        backtest = Backtest(redact, reading.show, timezone=timezone, limits=limits)
+        if trains:
+            await backtest.learn(trains)
+        told = [await backtest.tell(source) for source in sources]
     for each in told:
         _show(each, asked, limits, timezone)
     _sum_up(told, time.monotonic() - began, asked)
@@ -122,19 +116,6 @@ def _sources(paths: Iterable[str]) -> dict[Source, int]:
         for name, files in streams_of(path for path in given if path != STDIN).items()
     }
     return sources | ({Stdin(sys.stdin.buffer): 0} if STDIN in given else {})
-
-
-@asynccontextmanager
-async def _temporary() -> AsyncIterator[Database]:
-    """Open a database of its own that is gone afterwards, with the tables of streams and stories alone."""
-    with tempfile.TemporaryDirectory(prefix="copilot-scan-") as folder:
-        database = Database.open(f"sqlite+aiosqlite:///{Path(folder) / 'streams.sqlite'}")
-        try:
-            async with database.write() as connection:
-                await connection.run_sync(metadata.create_all, tables=[streams_table, stories_table])
-            yield database
-        finally:
-            await database.close()
 
 
 class _Reading:

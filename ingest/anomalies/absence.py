@@ -34,11 +34,19 @@ class Watch:
         everyone = np.arange(self.silence.size)
         self.due: Floats = self.silence.deadline(everyone)
         self.regular: Flags = self.silence.regular(everyone)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Work out before which tick none can be overdue: whoever speaks meanwhile is due later."""
+        self._earliest = float((self.silence.last[: len(self.due)] + self.due).min(initial=np.inf))
 
     def overdue(self, ticks: int, late: float, traffic: Traffic) -> Iterator[tuple[int, float, float]]:
         """Yield the places that are overdue, with their gap and deadline; what follows the traffic may wait for it."""
+        if ticks - late < self._earliest:
+            return
         gap = ticks - self.silence.last[: len(self.due)]
         overdue = np.flatnonzero(gap - late >= self.due)
+        self._wait()
         if len(overdue):
             busy = min(max(traffic.over(LONGEST), LEAST_TRAFFIC), 1.0)
             overdue = overdue[self.regular[overdue] | (gap[overdue] - late >= self.due[overdue] / busy)]

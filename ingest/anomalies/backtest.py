@@ -1,20 +1,14 @@
 """Finished logs through the live detection, by their own time: learnt from, or told about. Knows no terminal."""
 
 import math
-import time as clocks
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 
 from ingest.anomalies.report import Report
-from ingest.anomalies.store import Saved, Streams
 from ingest.anomalies.stream import Redact, Stream
-from ingest.database import Database
 from ingest.errors import SourceDown
-from ingest.logs.source import Batch, Cursor, Source
-
-SAVE_EVERY_S = 10.0
-"""Ours: seconds between two saves; one of a stream with 5,000 templates takes well below a second."""
+from ingest.logs.source import Batch, Source
 
 Show = Callable[[Source, Batch], None]
 """Told of every batch that was read."""
@@ -54,25 +48,13 @@ class Replayed:
 
 
 class Backtest:
-    """Replays sources that end. State and stories of each move in one transaction of `database`, as they do live."""
+    """Replays sources that end. What was learnt is kept nowhere: whoever reads finished logs again begins again."""
 
-    def __init__(
-        self,
-        database: Database,
-        redact: Redact,
-        show: Show,
-        *,
-        timezone: tzinfo = UTC,
-        limits: Limits | None = None,
-        tick: Callable[[], float] = clocks.monotonic,
-    ) -> None:
-        self._database = database
-        self._streams = Streams(database)
+    def __init__(self, redact: Redact, show: Show, *, timezone: tzinfo = UTC, limits: Limits | None = None) -> None:
         self._redact = redact
         self._show = show
         self._timezone = timezone
         self._limits = limits or Limits()
-        self._tick = tick
         self._learnt: bytes | None = None
 
     async def learn(self, sources: Iterable[Source]) -> None:
@@ -88,27 +70,20 @@ class Backtest:
     async def tell(self, source: Source) -> Replayed:
         """Read a source to its end, or to where it breaks, and return its stories."""
         stream, told = self._begun(source.name), Replayed(source.name)
-        saving, version = _Saving(self._database, self._streams), 0
-        cursor: Cursor = {}
-        saved_at = self._tick()
+        stories: dict[int, Report] = {}
         try:
             async for batch in source.read({}):
                 told.lines += len(batch.lines)
-                saving.reports += self._kept(stream.feed(batch))
-                cursor = batch.cursor
+                self._keep(stories, stream.feed(batch))
                 self._show(source, batch)
-                if self._tick() - saved_at >= SAVE_EVERY_S:
-                    version, saved_at = version + 1, self._tick()
-                    await saving.save(stream, version, cursor)
                 if stream.clock > self._limits.until:
                     break
         except SourceDown as error:
             told.down = str(error)
-        saving.reports += self._kept(stream.close())
-        await saving.save(stream, version + 1, cursor)
+        self._keep(stories, stream.close())
         told.entries, told.replayed, told.too_old = stream.lines, stream.replayed, stream.too_old
         told.clock, told.learning = stream.clock, stream.learning
-        told.reports = sorted(saving.stories.values(), key=lambda report: (report.detected_at, report.id))
+        told.reports = sorted(stories.values(), key=lambda report: (report.detected_at, report.id))
         return told
 
     def _begun(self, name: str) -> Stream:
@@ -118,41 +93,16 @@ class Backtest:
         stream.tell_from = self._limits.tell_from or 0.0
         return stream
 
-    def _kept(self, reports: Iterable[Report]) -> list[Report]:
-        """Return the reports that are asked for; what ends behind `until` goes on, as far as anyone knows there."""
+    def _keep(self, stories: dict[int, Report], reports: Iterable[Report]) -> None:
+        """Keep the reports that are asked for, each story as people should see it afterwards.
+
+        What ends behind `until` goes on, as far as anyone knows there.
+        """
         since, until = self._limits.since, self._limits.until
-        return [
-            replace(report, ended=None) if (report.ended or 0.0) > until else report
-            for report in reports
-            if since <= report.detected_at and report.charted <= until
-        ]
-
-
-class _Saving:
-    """The stories of one stream: what is not saved yet, and each as people should see it afterwards."""
-
-    def __init__(self, database: Database, streams: Streams) -> None:
-        self._database = database
-        self._streams = streams
-        self.reports: list[Report] = []
-        self.stories: dict[int, Report] = {}
-
-    async def save(self, stream: Stream, version: int, cursor: Cursor) -> None:
-        """Write the stream and its stories in one transaction."""
-        for report in self.reports:
-            self.stories[report.id] = _joined(self.stories.get(report.id), report)
-        saved = Saved(
-            name=stream.name,
-            version=version,
-            cursor=cursor,
-            state=stream.state(),
-            lines=stream.lines,
-            clock=stream.clock,
-            scanned_at=stream.clock,
-        )
-        async with self._database.write() as connection:
-            await self._streams.save(connection, saved, self.reports)
-        self.reports = []
+        for report in reports:
+            if since <= report.detected_at and report.charted <= until:
+                told = replace(report, ended=None) if (report.ended or 0.0) > until else report
+                stories[report.id] = _joined(stories.get(report.id), told)
 
 
 def _joined(before: Report | None, report: Report) -> Report:

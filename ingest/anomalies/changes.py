@@ -12,6 +12,10 @@ from ingest.anomalies.places import Places
 from ingest.anomalies.shares import FEWEST_HITS, SPAN_MINUTES
 from ingest.anomalies.signal import Signal
 
+LENGTHS = np.array(SPAN_MINUTES)[:, None]
+EVERY = np.arange(len(SPAN_MINUTES))[:, None]
+"""The spans of shares as a column: a row of results for each."""
+
 DRIFT_EVERY = 3
 """Minutes between two looks at levels: those of a quarter of an hour move slowly."""
 
@@ -34,9 +38,12 @@ def _drifts(places: Places, needed: float) -> Iterator[Signal]:
     if not len(active):
         return
     for span, length in enumerate(SPANS):
-        level, shift, nats = measures.shifts(active, span)
+        left = measures.left(active, span)
+        if not len(left):
+            continue
+        level, shift, nats = measures.shifts(left, span)
         for found in np.flatnonzero(nats >= needed):
-            series = measured[active[found]]
+            series = measured[left[found]]
             if places.is_worded(series):
                 continue
             now, was = float(unscaled(level[found])), float(unscaled(level[found] - shift[found]))
@@ -66,9 +73,8 @@ def _shifts(places: Places, needed: float) -> Iterator[Signal]:
     active = np.flatnonzero(many & (shares.counts.window(1, slice(0, size)) > 0))
     if not len(active):
         return
-    for span, length in enumerate(SPAN_MINUTES):
-        _, share, nats = shares.rises(active, places.lines_at(active, length), span)
-        for found in np.flatnonzero(nats >= needed):
-            usual = float(shares.usual(active[[found]])[0])
-            series, observed = places.worded[active[found]], float(share[found])
-            yield Signal("share", series, minute, minute - length + 1, observed, usual, length, float(nats[found]))
+    _, share, nats = shares.rises(active, places.lines_at(active, LENGTHS), EVERY)
+    for span, found in np.argwhere(nats >= needed).tolist():
+        usual, length = float(shares.usual(active[[found]])[0]), SPAN_MINUTES[span]
+        series, observed = places.worded[active[found]], float(share[span, found])
+        yield Signal("share", series, minute, minute - length + 1, observed, usual, length, float(nats[span, found]))

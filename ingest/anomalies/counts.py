@@ -91,7 +91,10 @@ class Counts:
         """Add what a series counted to that of another."""
         self.sums[:, :, stays] += self.sums[:, :, gone]
 
-    def window(self, minutes: int, series: Ints | slice, *, plane: int = 0, ago: int = 0) -> Floats:
-        """Return the sums of the last `minutes`, ending `ago` minutes before the present minute's end."""
+    def window(self, minutes: int | Ints, series: Ints | slice, *, plane: int = 0, ago: int | Ints = 0) -> Floats:
+        """Return the sums of the last `minutes`, ending `ago` minutes before the present minute's end.
+
+        With a column of either (`int64[rows, 1]`), a row for each: `float64[rows, series]`.
+        """
         sums, end = self.sums[plane], self.minute - ago
         return np.asarray(sums[end % KEPT_MINUTES, series] - sums[(end - minutes) % KEPT_MINUTES, series])

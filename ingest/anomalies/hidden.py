@@ -27,7 +27,7 @@ class Hidden:
 
     def __init__(self, clean: Callable[[bytes], bytes]) -> None:
         self._clean = clean
-        self._places: dict[tuple[int, int], _Place] = {}
+        self._places: dict[int, dict[int, _Place]] = {}
 
     def clear(self) -> None:
         """Forget all: templates have changed, and with them their places."""
@@ -37,10 +37,11 @@ class Hidden:
         """Return the values of a message, with their positions, but those of places that hold secrets."""
         shown = []
         cleaned: bytes | None = None
+        places = self._places.setdefault(template, {})
         for position, raw in values:
-            place = self._places.get((template, position))
+            place = places.get(position)
             if place is None:
-                place = self._places[template, position] = _Place()
+                place = places[position] = _Place()
             if not place.open:
                 if place.known is None:
                     continue

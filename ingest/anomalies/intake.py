@@ -5,9 +5,8 @@ the clock has left it, so what is seen here is what could have been seen live.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -33,14 +32,17 @@ LATE_DECAY = 1.0 / 30.0
 
 FIRST_SAMPLES = (20, 8, 4, 2, 1, 0)
 SAMPLED = 0.01
-FREE_SAMPLES = 25
-"""The first twenty lines of a template are looked at in full, fewer when that is more than 25 a minute and one in a
+FREE_SAMPLES = 20
+"""The first twenty lines of a template are looked at in full, fewer when that is more than 20 a minute and one in a
 hundred (facts: looking at every line's values halves the speed). What is left of that is spread over all lines."""
+
+MOST_JOINED = 2**62
+"""Numbers of rows stay below it: they are 64 bits wide."""
 
 PLAIN = ("clock", "late", "lines", "replayed", "too_old", "last_minute")
 
-_Kind = tuple[int, bytes, bytes, int]
-"""Template, host, service and level of a line."""
+_Kind = tuple[int, int, bytes, bytes, int]
+"""The minute that a line tells, its template, host, service and level."""
 
 ValuesOf = Callable[[int, bytes], list[tuple[int, bytes]]]
 """Returns the values of a text of a template, with their positions."""
@@ -50,7 +52,7 @@ ValuesOf = Callable[[int, bytes], list[tuple[int, bytes]]]
 class _Open:
     """A minute that lines still arrive in; `samples` are those whose values count: template, host, text."""
 
-    rows: Counter[Row] = field(default_factory=Counter)
+    rows: Counter[_Kind] = field(default_factory=Counter)
     samples: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     firsts: dict[int, First] = field(default_factory=dict)
     late: float = 0.0
@@ -79,11 +81,13 @@ class Intake:
         times = np.array(columns.times)
         arrivals = self._arrivals(times, columns.hosts)
         times = np.minimum(times, arrivals)
-        keep = self._fresh(times, arrivals, columns)
+        names = _numbered(columns.hosts), _numbered(columns.services)
+        keep = self._fresh(times, arrivals, columns, names[0])
         # A minute is judged once: what comes when it was closed by the clock on the wall is a late line of the next.
         minutes = np.maximum((arrivals // MINUTE_S).astype(np.int64), self.last_minute + 1)
-        self._count(columns, ids, minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), keep)
-        self._sample(columns, ids, minutes, keep)
+        kept, numbers = np.flatnonzero(keep), np.array(ids, dtype=np.int64)
+        self._count(columns, (numbers, *names), minutes, np.floor_divide(times, MINUTE_S).astype(np.int64), kept)
+        self._sample(columns, numbers, minutes, kept)
         yield from self.close(int(self.clock // MINUTE_S))
 
     def close(self, until: int) -> Iterator[Minute]:
@@ -92,7 +96,7 @@ class Intake:
             open_ = self._open.pop(minute)
             self.late = max(self.late - LATE_DECAY * max(minute - self.last_minute, 0), open_.late, 0.0)
             self.last_minute = minute
-            rows = [Row(*row[:-1], lines) for row, lines in open_.rows.items()]
+            rows = [Row(*kind, lines) for kind, lines in open_.rows.items()]
             values = [
                 Value(number, host, at, raw)
                 for number, host, text in open_.samples
@@ -162,10 +166,10 @@ class Intake:
 
     # Counting
 
-    def _fresh(self, times: Floats, arrivals: Floats, columns: Columns) -> Flags:
+    def _fresh(self, times: Floats, arrivals: Floats, columns: Columns, hosts: Ints) -> Flags:
         """Tell which lines were not seen before; those too late to count are not fresh either."""
         late = arrivals - times
-        seen = self._replays.of(columns, times, arrivals)
+        seen = self._replays.of(columns, hosts, times, arrivals)
         self.replayed += int(seen.sum())
         old = ~seen & (late > LATE_MINUTES * MINUTE_S)
         self.too_old += int(old.sum())
@@ -173,24 +177,26 @@ class Intake:
         self.lines += int(keep.sum())
         return np.asarray(keep)
 
-    def _count(self, columns: Columns, ids: list[int], minutes: Ints, told: Ints, keep: Flags) -> None:
-        kinds: Iterable[_Kind] = zip(ids, columns.hosts, columns.services, columns.levels, strict=True)
-        if not keep.all():
-            kinds, minutes, told = compress(kinds, keep.tolist()), minutes[keep], told[keep]
-        if not len(minutes):
+    def _count(self, columns: Columns, kinds: Sequence[Ints], minutes: Ints, told: Ints, kept: Ints) -> None:
+        """Count the lines at these places, those that are alike at once.
+
+        `kinds` are the numbers of their templates, hosts and services.
+        """
+        if not len(kept):
             return
-        first = int(minutes[0])
-        if minutes[-1] == first and (told == first).all():  # most batches of a busy stream lie within one minute
-            rows = self._opened(first).rows
-            for kind, lines in Counter(kinds).items():
-                rows[Row(first, *kind, 0)] += lines
-            return
-        for (minute, then, kind), lines in Counter(zip(minutes.tolist(), told.tolist(), kinds, strict=True)).items():
-            self._opened(minute).rows[Row(then, *kind, 0)] += lines
-        lag = minutes - told
-        for minute in np.unique(minutes[lag > 0]).tolist():
-            late = float(lag[minutes == minute].max())
-            self._open[minute].late = max(self._open[minute].late, late)
+        levels = np.frombuffer(bytes(columns.levels), np.uint8).astype(np.int64)
+        alike = joined(*(part[kept] for part in (minutes, minutes - told, *kinds, levels)))
+        firsts, lines = np.unique(alike, return_index=True, return_counts=True)[1:]
+        order = np.argsort(firsts)
+        places = kept[firsts[order]]
+        whens, thens, numbers = (each[places].tolist() for each in (minutes, told, kinds[0]))
+        counted = zip(places.tolist(), whens, thens, numbers, lines[order].tolist(), strict=True)
+        for place, minute, then, number, count in counted:
+            row = (then, number, columns.hosts[place], columns.services[place], columns.levels[place])
+            self._opened(minute).rows[row] += count
+        late = places[minutes[places] > told[places]]
+        for minute, lag in zip(minutes[late].tolist(), (minutes - told)[late].tolist(), strict=True):
+            self._open[minute].late = max(self._open[minute].late, float(lag))
 
     def _opened(self, minute: int) -> _Open:
         open_ = self._open.get(minute)
@@ -200,34 +206,37 @@ class Intake:
 
     # Sampling
 
-    def _sample(self, columns: Columns, ids: list[int], minutes: Ints, keep: Flags) -> None:
-        numbers = np.array(ids, dtype=np.int64)
-        order = np.lexsort((np.arange(len(numbers)), numbers, minutes))
-        order = order[keep[order]]
-        if not len(order):
+    def _sample(self, columns: Columns, ids: Ints, minutes: Ints, kept: Ints) -> None:
+        """Keep the first line of each template as an example, and some lines for their values."""
+        if not len(kept):
             return
-        edge = np.concatenate(([True], (np.diff(numbers[order]) != 0) | (np.diff(minutes[order]) != 0)))
-        starts = np.flatnonzero(edge)
-        ranks = np.arange(len(order)) - np.repeat(starts, np.diff(np.append(starts, len(order))))
-        allowed = max(SAMPLED * len(order), self._free(minutes[order]), 1.0)
-        first = next((each for each in FIRST_SAMPLES if (ranks < each).sum() <= allowed), 1)
-        for place in order[edge].tolist():
-            firsts = self._open[int(minutes[place])].firsts
-            if ids[place] not in firsts:
-                firsts[ids[place]] = First(
+        alike = joined(minutes[kept], ids[kept])
+        order = np.argsort(alike, kind="stable")
+        starts = np.flatnonzero(np.diff(alike[order], prepend=-1))
+        order = kept[order]
+        self._keep_firsts(columns, ids, minutes, order[starts])
+        lengths = np.diff(starts, append=len(order))
+        allowed = max(SAMPLED * len(order), self._free(minutes[order[starts]]), 1.0)
+        first = next((each for each in FIRST_SAMPLES if np.minimum(lengths, each).sum() <= allowed), 1)
+        ranks = np.arange(len(order)) - np.repeat(starts, lengths)
+        stride = int(np.ceil(len(order) / max(allowed - np.minimum(lengths, first).sum(), 1.0)))
+        for place in np.sort(order[(ranks < first) | (order % stride == stride - 1)]).tolist():
+            host = columns.hosts[place] or columns.services[place]
+            self._open[int(minutes[place])].samples.append((int(ids[place]), host, columns.texts[place]))
+
+    def _keep_firsts(self, columns: Columns, ids: Ints, minutes: Ints, places: Ints) -> None:
+        told = zip(places.tolist(), ids[places].tolist(), minutes[places].tolist(), strict=True)
+        for place, number, minute in told:
+            firsts = self._open[minute].firsts
+            if number not in firsts:
+                firsts[number] = First(
                     columns.times[place], columns.texts[place], columns.hosts[place], columns.services[place],
                     columns.levels[place],
                 )  # fmt: skip
-        stride = int(np.ceil(len(order) / max(allowed - (ranks < first).sum(), 1.0)))
-        for place in np.sort(order[(ranks < first) | (order % stride == stride - 1)]).tolist():
-            host = columns.hosts[place] or columns.services[place]
-            self._open[int(minutes[place])].samples.append((ids[place], host, columns.texts[place]))
 
     def _free(self, minutes: Ints) -> float:
         """Return how many more lines may be looked at in these minutes whatever their number."""
-        return float(
-            sum(max(FREE_SAMPLES - len(self._open[minute].samples), 0) for minute in np.unique(minutes).tolist())
-        )
+        return float(sum(max(FREE_SAMPLES - len(self._open[minute].samples), 0) for minute in set(minutes.tolist())))
 
     # State
 
@@ -241,7 +250,7 @@ class Intake:
             "open": [
                 [
                     minute,
-                    [[*row[:-1], lines] for row, lines in open_.rows.items()],
+                    [[*kind, lines] for kind, lines in open_.rows.items()],
                     [[number, host, clean(text)] for number, host, text in open_.samples],
                     [[number, *first._replace(text=clean(first.text))] for number, first in open_.firsts.items()],
                     open_.late,
@@ -259,13 +268,27 @@ class Intake:
         self._replays.restore(state["replays"])
         for minute, rows, samples, firsts, late in state["open"]:
             self._open[minute] = _Open(
-                Counter({_kind(row): row[5] for row in rows}),
+                Counter(
+                    {(then, number, host, service, level): lines for then, number, host, service, level, lines in rows}
+                ),
                 [(number, host, text) for number, host, text in samples],
                 {number: First(*first) for number, *first in firsts},
                 late,
             )
 
 
-def _kind(row: Sequence[Any]) -> Row:
-    minute, template, host, service, level, _lines = row
-    return Row(minute, template, host, service, level, 0)
+def joined(*columns: Ints) -> Ints:
+    """Return a number for each row of columns that are never below zero: the same where all of them are."""
+    rows: Ints = columns[0] - columns[0].min()
+    for column in columns[1:]:
+        span = int(column.max()) + 1
+        if int(rows.max()) >= MOST_JOINED // span:
+            rows = np.unique(rows, return_inverse=True)[1]
+        rows = rows * span + column
+    return rows
+
+
+def _numbered(names: Sequence[bytes]) -> Ints:
+    """Return a number for each name, the same for the same."""
+    numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
+    return np.fromiter(map(numbers.__getitem__, names), dtype=np.int64, count=len(names))

@@ -179,6 +179,17 @@ class Measures(Ledger):
         allowed = MOST_NEW_HIGHS + NEW_HIGHS_A_LOG * np.log1p(self.spans[series, place])
         return np.asarray((self.highs[series, place] > allowed) | (self.lows[series, place] > allowed))
 
+    def left(self, series: Ints, place: int) -> Ints:
+        """Return those of the series whose level has left all that was seen, give or take a margin."""
+        n = self.counts.window(SPANS[place], series)
+        level = self.counts.window(SPANS[place], series, plane=1) / np.maximum(n, 1.0)
+        return series[(n >= FEWEST[place]) & self._out(series, place, level)]
+
+    def _out(self, series: Ints, place: int, level: Floats) -> Flags:
+        high, low = self.high[series, place], self.low[series, place]
+        margin = MARGIN * (high - low)
+        return np.asarray((level > high + margin) | (level < low - margin))
+
     def shifts(self, series: Ints, place: int) -> tuple[Floats, Floats, Floats]:
         """Return for each series its present level, the shift from the usual one, and the surprise in nats.
 
@@ -190,9 +201,7 @@ class Measures(Ledger):
         shift = level - self.level[series, place]
         deviation, wandering = self.deviation(series), self.wandering(series, place)
         error = np.sqrt(np.square(deviation) / np.maximum(n, 1.0) + np.square(wandering))
-        high, low = self.high[series, place], self.low[series, place]
-        margin = MARGIN * (high - low)
-        out = (level > high + margin) | (level < low - margin)
+        out = self._out(series, place, level)
         out &= np.abs(shift) >= np.maximum(LEAST_STEP * deviation, LEAST_CHANGE)
         out &= (
             (n >= FEWEST[place])

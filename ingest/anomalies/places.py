@@ -5,6 +5,7 @@ Knows not what is told of them.
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from math import isfinite
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from ingest.anomalies.columns import columns_of, series_of
 from ingest.anomalies.counts import Counts, Floats, Ints
-from ingest.anomalies.measures import Measures, scaled
+from ingest.anomalies.measures import SPANS, Measures, scaled
 from ingest.anomalies.place import Place, digits, is_word
 from ingest.anomalies.quantity import Unit, unit_of
 from ingest.anomalies.shares import SPAN_MINUTES, Shares
@@ -38,6 +39,8 @@ MOST_MISSED = 5_000
 MOST_DIGITS = 12
 """Longer ones are names: ids, card numbers, nanoseconds since 1970."""
 
+_NONE: AbstractSet[int] = frozenset()
+
 Clean = Callable[[bytes], bytes]
 """Returns a text without its secrets."""
 
@@ -53,7 +56,7 @@ class Places:
         self.lines = Counts()
         self.measured: list[Series] = []
         self.worded: list[Series] = []
-        self.lines_of: list[int] = []
+        self.lines_of: Ints = np.zeros(0, dtype=np.int64)
         self.held_measures = np.zeros(0, dtype=bool)
         self.held_words = np.zeros(0, dtype=bool)
         self._places: dict[tuple[int, int], Place] = {}
@@ -61,6 +64,7 @@ class Places:
         self._week = -1
         self._lines_kept = 0
         self._live: dict[int, int] = {}
+        self._idle: dict[int, set[int]] = {}
         self._waiting: deque[tuple[int, Ints, Floats]] = deque()
         self.recent: tuple[Ints, Floats] = (np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -72,6 +76,10 @@ class Places:
     def is_idle(self, template: int) -> bool:
         """Whether none of a template's places holds anything to watch: names alone."""
         return self._live.get(template) == 0
+
+    def idle(self, template: int) -> AbstractSet[int]:
+        """Return the positions of a template that hold nothing to watch."""
+        return self._idle.get(template, _NONE)
 
     def advance(self, minute: int) -> None:
         """Begin a minute."""
@@ -105,14 +113,16 @@ class Places:
         self._lines_kept = state["lines_kept"]
         self.measured = series_of(state["measured"])
         self.worded = series_of(state["worded"])
-        self.lines_of = state["lines_of"]
+        self.lines_of = np.array(state["lines_of"], dtype=np.int64)
         self.held_measures = np.zeros(len(self.measured), dtype=bool)
         self.held_words = np.zeros(len(self.worded), dtype=bool)
         self._waiting = deque((minute, series, values) for minute, series, values in state["waiting"])
         for template, position, *place in state["places"]:
             self._places[template, position] = Place.restored(place)
-        for (template, _), each in self._places.items():
+        for (template, position), each in self._places.items():
             self._live[template] = self._live.get(template, 0) + (not each.idle)
+            if each.idle:
+                self._idle.setdefault(template, set()).add(position)
 
     def clear(self) -> None:
         """Forget the present: another stream begins at another time."""
@@ -156,18 +166,19 @@ class Places:
                 continue
             place.looked_at += 1
             if not place.sure:
-                self._look_at(place, template, raw)
+                self._look_at(place, template, position, raw)
             if place.words is not None and (word := self._word(place, template, position, raw)) is not None:
                 words.append(word)
                 lines.append(place.lines)
-            amount = known[raw] if raw in known else self._number(raw)
-            if amount is None:
+            amount = known.get(raw)
+            if amount is None and (raw in known or (amount := self._number(raw)) is None):
                 continue
             place.numeric += 1
-            if host not in place.hosts:
+            own = place.hosts.get(host)
+            if own is None:
                 place.unit = place.unit or unit_of(raw)
-                self._new_host(place, template, position, host)
-            series += (place.whole, place.hosts[host])
+                own = self._new_host(place, template, position, host)
+            series += (place.whole, own)
             numbers += (amount, amount)
         self.lines.add(_ints(lines), np.ones(len(lines)))
         self.shares.counts.add(_ints(words), np.ones(len(words)))
@@ -177,10 +188,12 @@ class Places:
             self._waiting.append((self.minute, *self.recent))
         self.measures.add(*self.recent)
 
-    def _look_at(self, place: Place, template: int, raw: bytes) -> None:
+    def _look_at(self, place: Place, template: int, position: int, raw: bytes) -> None:
         """Learn what a place holds. All lines of one of few words are a series, and each word once it is next seen."""
         few = place.look_at(raw)
-        self._live[template] -= place.idle
+        if place.idle:
+            self._live[template] -= 1
+            self._idle.setdefault(template, set()).add(position)
         if not few:
             return
         place.lines = self._lines_kept
@@ -204,17 +217,19 @@ class Places:
             return None
         place.words[raw] = index = len(self.worded)
         self.worded.append(Series(template=template, position=position, word=raw))
-        self.lines_of.append(place.lines)
+        self.lines_of = np.append(self.lines_of, place.lines)
         self.shares.grow(index + 1)
         self.shares.total[index] = 0 if place.stood_here(raw) else min(place.looked_at - 1, MOST_MISSED)
         self.held_words = np.append(self.held_words, False)
         return index
 
-    def _new_host(self, place: Place, template: int, position: int, host: bytes) -> None:
-        """Give the numbers of a place their series on this host, and over all hosts; -1 where there is no more room."""
+    def _new_host(self, place: Place, template: int, position: int, host: bytes) -> int:
+        """Give the numbers of a place their series over all hosts, and return that on this one; -1 for no more room."""
         if place.whole < 0:
             place.whole = self._new_measure(template, position, b"")
-        place.hosts[host] = self._new_measure(template, position, host) if len(place.hosts) < MOST_HOSTS else -1
+        own = self._new_measure(template, position, host) if len(place.hosts) < MOST_HOSTS else -1
+        place.hosts[host] = own
+        return own
 
     def _new_measure(self, template: int, position: int, host: bytes) -> int:
         if len(self.measured) >= MOST_MEASURES:
@@ -225,8 +240,6 @@ class Places:
         return len(self.measured) - 1
 
     def _number(self, raw: bytes) -> float | None:
-        if raw in self._numbers:
-            return self._numbers[raw]
         if len(self._numbers) >= NUMBERS_KEPT:
             self._numbers.clear()
         amount = number(raw) if 0 < digits(raw) <= MOST_DIGITS else None
@@ -242,37 +255,39 @@ class Places:
         """Whether so few different numbers stand at a place that they are names: status codes, ids of peers."""
         return self._places[series.template, series.position].words is not None
 
-    def lines_at(self, words: Ints, minutes: int, *, ago: int = 0) -> Floats:
+    def lines_at(self, words: Ints, minutes: int | Ints, *, ago: int | Ints = 0) -> Floats:
         """Return how many lines had any word at the places of these words, in the last minutes."""
-        return self.lines.window(minutes, _ints(self.lines_of)[words], ago=ago)
+        return self.lines.window(minutes, self.lines_of[words], ago=ago)
 
     # Learning
 
-    def learn(self, minute: int) -> None:
-        """Learn a minute gone by, of all series that are part of no story."""
-        ago = self.minute - minute
-        while self._waiting and self._waiting[0][0] <= minute:
+    def learn(self, minutes: Ints) -> None:
+        """Learn minutes gone by, of one span of the detector, of all series that are part of no story."""
+        while self._waiting and self._waiting[0][0] <= minutes[-1]:
             _, series, values = self._waiting.popleft()
             quiet = ~self.held_measures[series] if len(series) else np.zeros(0, dtype=bool)
             self.measures.learn_tops(series[quiet], values[quiet])
-        self.measures.learn(minute, ~self.held_measures, ago=ago)
+        for minute in minutes[minutes % SPANS[0] == 0].tolist():
+            self.measures.learn(minute, ~self.held_measures, ago=self.minute - minute)
         if self.worded:
-            self._learn_words(ago)
-        week = minute // (7 * 1440)
+            self._learn_words(self.minute - minutes[:, None])
+        week = int(minutes[-1]) // (7 * 1440)
         if self._week >= 0 and week > self._week:
             self.measures.age()
             self.shares.age()
         self._week = week
 
-    def _learn_words(self, ago: int) -> None:
+    def _learn_words(self, ago: Ints) -> None:
         words = np.flatnonzero(~self.held_words)
-        lines = self.lines_at(words, 1, ago=ago)
-        words, lines = words[lines > 0], lines[lines > 0]
-        self.shares.learn(words, self.shares.counts.window(1, words, ago=ago), lines)
+        last = int(ago[-1, 0])
+        words = words[self.lines_at(words, int(ago[0, 0]) - last + 1, ago=last) > 0]
+        lines, hits = self.lines_at(words, 1, ago=ago), self.shares.counts.window(1, words, ago=ago)
+        self.shares.learn(words, hits.sum(axis=0), lines.sum(axis=0))
         for place, length in enumerate(SPAN_MINUTES):
             hits = self.shares.counts.window(length, words, ago=ago)
             total = self.lines_at(words, length, ago=ago)
-            self.shares.learn_records(words, np.where(hits > 1, hits / np.maximum(total, 10.0), 0.0), place)
+            shares = np.where((lines > 0) & (hits > 1), hits / np.maximum(total, 10.0), 0.0)
+            self.shares.learn_records(words, shares.max(axis=0), place)
 
 
 def _ints(values: Sequence[int]) -> Ints:

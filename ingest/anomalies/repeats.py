@@ -31,9 +31,12 @@ class Repeats:
         self._inside = False
         self._clock = -1.0
 
-    def of(self, columns: Columns, times: Floats, arrivals: Floats) -> Flags:
-        """Tell which lines were seen before, and remember all; `arrivals` is what the clock showed at each."""
-        keys = _keys(columns, times)
+    def of(self, columns: Columns, hosts: Ints, times: Floats, arrivals: Floats) -> Flags:
+        """Tell which lines were seen before, and remember all.
+
+        `hosts` are the numbers of their hosts, in the order of appearance; `arrivals` what the clock showed at each.
+        """
+        keys = _keys(columns, hosts, times)
         late = arrivals - times > REPLAY_S
         seen = np.zeros(len(keys), dtype=bool)
         if late.any() or self._inside:
@@ -92,10 +95,9 @@ class Repeats:
         self._portions = [(begin, end, keys) for begin, end, keys in portions]
 
 
-def _keys(columns: Columns, times: Floats) -> Ints:
+def _keys(columns: Columns, hosts: Ints, times: Floats) -> Ints:
     """Return a hash of each line's text, host and time."""
-    hosts = {host: crc32(host) << 32 for host in set(columns.hosts)}
     keys = np.fromiter(map(crc32, columns.texts), dtype=np.uint64, count=len(times))
-    keys ^= np.fromiter(map(hosts.__getitem__, columns.hosts), dtype=np.uint64, count=len(times))
+    keys ^= np.array([crc32(host) << 32 for host in dict.fromkeys(columns.hosts)], dtype=np.uint64)[hosts]
     keys = keys * _MIX ^ (times * 1e3).astype(np.uint64)
     return keys.view(np.int64)

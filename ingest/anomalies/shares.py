@@ -72,9 +72,12 @@ class Shares(Ledger):
         """Return the usual share of each word (Krichevsky-Trofimov: half a line more than was seen)."""
         return np.asarray((self.hits[series] + 0.5) / (self.total[series] + 1.0))
 
-    def rises(self, series: Ints, lines: Floats, place: int) -> tuple[Floats, Floats, Floats]:
-        """Return for each word its hits, its share of `lines` and the surprise in nats, 0 where nothing rose."""
-        hits = self.counts.window(SPAN_MINUTES[place], series)
+    def rises(self, series: Ints, lines: Floats, place: int | Ints) -> tuple[Floats, Floats, Floats]:
+        """Return for each word its hits, its share of `lines` and the surprise in nats, 0 where nothing rose.
+
+        With a column of places in SPAN_MINUTES, and a row of `lines` for each, a row for each.
+        """
+        hits = self.counts.window(np.array(SPAN_MINUTES)[place], series)
         share = hits / np.maximum(lines, 1.0)
         usual = self.usual(series)
         most = np.maximum(self.record[series, place], self.older[series, place])

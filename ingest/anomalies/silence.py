@@ -61,6 +61,16 @@ class Silence(Ledger):
 
     def see(self, minute: int, series: Ints, held: Flags) -> None:
         """Learn that these series, each named once, spoke in this minute; a gap that was told is not learnt."""
+        awake = (self.awake[series] > 0) & (self.last[series] < minute) & ~held[series]
+        if not awake.all():
+            self._see_others(minute, series[~awake], held)
+            series = series[awake]
+        self._gap(series, minute - self.last[series])
+        self.last[series] = minute
+        self.seen[series] += 1.0
+
+    def _see_others(self, minute: int, series: Ints, held: Flags) -> None:
+        """Learn of series that are new, or were not waited for, or are part of a story."""
         new = series[self.seen[series] == 0]
         self.first[new] = minute
         self.last[new] = minute
@@ -79,6 +89,8 @@ class Silence(Ledger):
 
     def _gap(self, series: Ints, gap: Floats) -> None:
         longest = self.longest[series]
+        telling = (gap > 1.0) | (NEAR * longest <= gap)  # of most series in most minutes, the gap says nothing new
+        series, gap, longest = series[telling], gap[telling], longest[telling]
         broke = gap > longest / NEAR
         near = gap >= NEAR * longest
         self.near[series] = np.where(broke, 1.0, self.near[series] + near)

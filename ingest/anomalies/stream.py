@@ -127,17 +127,19 @@ class Stream:
         return self._observed(self._intake.add(columns, self._mined(columns)))
 
     def _values(self, template: int, text: bytes) -> list[tuple[int, bytes]]:
-        if self._detector.places.is_idle(template):
+        places = self._detector.places
+        if places.is_idle(template):
             return []
-        return self._hidden.shown(template, text, self._miner.values(template, text))
+        return self._hidden.shown(template, text, self._miner.values(template, text, places.idle(template)))
 
     def _clean_names(self, names: list[bytes]) -> None:
         """Take secrets out of names, in place: whatever stands in a header may be one."""
-        for name in set(names) - self._names.keys():
+        told = set(names)
+        for name in told - self._names.keys():
             if len(self._names) >= MOST_NAMES:
                 self._names.clear()
             self._names[name] = self._clean(name)
-        changed = {name for name in set(names) if self._names[name] != name}
+        changed = {name for name in told if self._names[name] != name}
         if changed:
             names[:] = [self._names[name] if name in changed else name for name in names]
 
@@ -211,7 +213,8 @@ class Stream:
         for number, first in self._firsts.items():
             known = self._cleaned.get(number)
             if known is None or known[0] is not first:
-                self._cleaned[number] = first, first._replace(text=self._clean(first.text))
+                text = self._clean(first.text)
+                self._cleaned[number] = first, first if text == first.text else first._replace(text=text)
         return {number: cleaned for number, (_, cleaned) in self._cleaned.items()}
 
     @classmethod

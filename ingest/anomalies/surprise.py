@@ -61,6 +61,8 @@ def discoveries(surprises: Floats, tested: int, rate: float) -> Flags:
 
 def found(surprises: Floats, tested: int) -> list[int]:
     """Return the places of the counts that are told, among `tested` hypotheses of a minute."""
+    if surprises.max(initial=0.0) < LEAST_NATS:
+        return []
     told = discoveries(surprises, tested, FALSE_DISCOVERIES) & (surprises >= LEAST_NATS)
     return [int(place) for place in np.flatnonzero(told)]
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from ingest.anomalies.counts import Counts, Ints
 from ingest.anomalies.roster import Roster
-from ingest.anomalies.usual import WINDOWS, Usual
+from ingest.anomalies.usual import LENGTHS, Usual
 
 SHORTEST, LONGEST = 1, 2
 """Traffic is read over five and fifteen minutes (of WINDOWS): over one it is noise, over an hour no longer the
@@ -49,13 +49,13 @@ class Traffic:
     def _read(self) -> None:
         """Read the traffic of the present minute: the weighted median over the loudest templates."""
         rate = self._usual.rate(self._roster.minute, self._loudest)
-        weights = np.sqrt(rate)
-        for window in (SHORTEST, LONGEST):
-            length = WINDOWS[window]
-            ratios = self._counts.window(length, self._loudest) / np.maximum(rate * length, 1e-9)
-            order = np.argsort(ratios)
-            sums = np.cumsum(weights[order])
-            self._now[window] = float(ratios[order][np.searchsorted(sums, sums[-1] / 2.0)])
+        lengths = LENGTHS[[SHORTEST, LONGEST]]
+        ratios = self._counts.window(lengths, self._loudest) / np.maximum(rate * lengths, 1e-9)
+        order = np.argsort(ratios)
+        sums = np.cumsum(np.sqrt(rate)[order], axis=1)
+        middle = (sums < sums[:, -1:] / 2.0).sum(axis=1)
+        for row, window in enumerate((SHORTEST, LONGEST)):
+            self._now[window] = float(ratios[row, order[row, middle[row]]])
 
     def rank(self) -> None:
         """Choose the templates that tell the traffic."""

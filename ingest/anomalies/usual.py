@@ -20,6 +20,10 @@ DAY_MINUTES = 1440
 WINDOWS = (1, 5, 15, 60)
 """Minutes over which counts are judged: a burst shows in the shortest, a doubling of a rare line in the longest."""
 
+LENGTHS = np.array(WINDOWS)[:, None]
+EVERY = np.arange(len(WINDOWS))[:, None]
+"""The windows as a column, their lengths and their places: what is asked of it comes with a row for each."""
+
 HALF_LIFE_DAYS = 14.0
 """What was usual two weeks ago counts half (the training time of CloudWatch's and Datadog's detectors: two weeks)."""
 
@@ -83,6 +87,7 @@ class Usual(Ledger):
         self.older = np.zeros((capacity, len(WINDOWS)))
         self.decayed_day = -1
         self.record_week = -1
+        self._rates: dict[int, Floats] = {}
 
     def grow(self, size: int) -> None:
         """Take in series up to `size`; they count as watched from now on."""
@@ -99,46 +104,53 @@ class Usual(Ledger):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from a state."""
         super().restore(state)
+        self._rates.clear()
         for name in PLAIN:
             setattr(self, name, state[name])
 
     # Learning
 
-    def learn(self, minute: int, series: Ints, counts: Floats) -> None:
-        """Learn the counts of one minute; series that are not named counted nothing."""
+    def learn(self, minute: int, series: Ints, counts: Floats, *, minutes: int = 1) -> None:
+        """Learn the counts of minutes from this one on, of one slot; series that are not named counted nothing."""
         self._age(minute)
+        self._rates.clear()
         slot, week_slot = _slots(minute)
-        self.minutes_day[slot] += 1.0
-        self.minutes_week[week_slot] += 1.0
-        self.minutes += 1.0
+        self.minutes_day[slot] += minutes
+        self.minutes_week[week_slot] += minutes
+        self.minutes += minutes
         self.day[series, slot] += counts
         self.week[series, week_slot] += counts
         self.total[series] += counts
 
-    def leave_out(self, minute: int, series: Ints) -> None:
-        """Do not learn this minute of series that are part of an anomaly: they were not watched in it."""
+    def leave_out(self, minute: int, series: Ints, *, minutes: int = 1) -> None:
+        """Do not learn these minutes of series that are part of an anomaly: they were not watched in it."""
+        self._rates.clear()
         slot, week_slot = _slots(minute)
-        self.absent[series, slot] += 1.0
-        self.absent_week[series, week_slot] += 1.0
-        self.absent_total[series] += 1.0
+        self.absent[series, slot] += minutes
+        self.absent_week[series, week_slot] += minutes
+        self.absent_total[series] += minutes
 
     def learn_scatter(self, minute: int, counts: Counts, quiet: Flags, *, ago: int) -> None:
         """Learn how windows scatter about their usual counts; `quiet` series are those of no anomaly."""
+        if minute % SCATTER_EVERY:
+            return
+        series = np.flatnonzero(quiet[: self.size] & self.known())
+        rate = self.rate(minute, series)
         for place, length in enumerate(WINDOWS):
             if minute % max(length, SCATTER_EVERY):
                 continue
-            series = np.flatnonzero(quiet[: self.size] & self.known())
-            usual = self.rate(minute, series) * length
+            usual = rate * length
             off = counts.window(length, series, ago=ago) - usual
             self.scatter[series, place] += np.square(off) - usual
             self.weight[series, place] += np.square(usual)
 
-    def learn_records(self, series: Ints, window: int, nats: Floats) -> None:
-        """Learn how surprising counts were that nobody needed to be told."""
-        self.record[series, window] = np.maximum(self.record[series, window], nats)
+    def learn_records(self, series: Ints, nats: Floats) -> None:
+        """Learn how surprising counts were that nobody needed to be told: `float64[windows, series]`."""
+        self.record[series, EVERY] = np.maximum(self.record[series, EVERY], nats)
 
     def merge(self, gone: int, stays: int) -> None:
         """Add what was counted of a line to that of another, which it turned out to be."""
+        self._rates.clear()
         for array in (self.day, self.week, self.total):
             array[stays] += array[gone]
         for array in (self.absent, self.absent_week, self.absent_total):
@@ -179,18 +191,26 @@ class Usual(Ledger):
         was watched.
         """
         slot, week_slot = _slots(minute)
-        overall = (self.total[series] + 0.5) / (np.maximum(self.minutes - self.absent_total[series], 0.0) + 60.0)
-        counts, minutes = _smoothed(self.day, self.absent, self.minutes_day, series, slot)
+        rates = self._rates.get(week_slot)
+        if rates is None or len(rates) < self.size:
+            rates = self._rates[week_slot] = self._rate(slot, week_slot)
+        return np.asarray(rates[series])
+
+    def _rate(self, slot: int, week_slot: int) -> Floats:
+        """Return the rate of every series: it stays until more is learnt."""
+        every = slice(0, self.size)
+        overall = (self.total[every] + 0.5) / (np.maximum(self.minutes - self.absent_total[every], 0.0) + 60.0)
+        counts, minutes = _smoothed(self.day[every], self.absent[every], self.minutes_day, slot)
         daily = (counts + OWN_MINUTES * overall) / (minutes + OWN_MINUTES)
-        counts, minutes = _smoothed(self.week, self.absent_week, self.minutes_week, series, week_slot)
+        counts, minutes = _smoothed(self.week[every], self.absent_week[every], self.minutes_week, week_slot)
         return np.asarray((counts + WEEKS_OWN_MINUTES * daily) / (minutes + WEEKS_OWN_MINUTES))
 
-    def spread(self, series: Ints, window: int) -> Floats:
+    def spread(self, series: Ints, window: int | Ints) -> Floats:
         """Return the extra scatter of a window's counts: variance = m + spread * m**2 (method of moments, shrunk)."""
         scatter = np.maximum(self.scatter[series, window], 0.0) + PRIOR_WEIGHT * PRIOR_SPREAD
         return np.asarray(np.maximum(scatter / (self.weight[series, window] + PRIOR_WEIGHT), LEAST_SPREAD))
 
-    def most(self, series: Ints, window: int) -> Floats:
+    def most(self, series: Ints, window: int | Ints) -> Floats:
         """Return the most surprising count of a window in the last one to two weeks, in nats."""
         return np.asarray(np.maximum(self.record[series, window], self.older[series, window]))
 
@@ -200,9 +220,9 @@ def _slots(minute: int) -> tuple[int, int]:
     return minute % DAY_MINUTES // SLOT_MINUTES, minute % (7 * DAY_MINUTES) // SLOT_MINUTES
 
 
-def _smoothed(sums: Slotted, absent: Slotted, minutes: Slotted, series: Ints, slot: int) -> tuple[Floats, Floats]:
+def _smoothed(sums: Slotted, absent: Slotted, minutes: Slotted, slot: int) -> tuple[Floats, Floats]:
     """Return counts and watched minutes about a slot, its neighbours weighing less."""
     places = (slot + np.array([-1, 0, 1])) % len(minutes)
-    counts = sums[series[:, None], places] @ KERNEL
-    watched = np.maximum(minutes[places] - absent[series[:, None], places], 0.0) @ KERNEL
+    counts = sums.take(places, axis=1) @ KERNEL
+    watched = np.maximum(minutes[places] - absent.take(places, axis=1), 0.0) @ KERNEL
     return np.asarray(counts, dtype=np.float64), np.asarray(watched, dtype=np.float64)

@@ -14,7 +14,7 @@ from ingest.anomalies.roster import Roster
 from ingest.anomalies.signal import Kind, Signal
 from ingest.anomalies.surprise import found, of_count
 from ingest.anomalies.traffic import LONGEST, Traffic
-from ingest.anomalies.usual import WINDOWS, Usual
+from ingest.anomalies.usual import EVERY, LENGTHS, WINDOWS, Usual
 
 OTHERS_NATS = 4.0
 """Lines that speak of no trouble need more (weighted discoveries, Genovese et al. 2006): an incident shows less often
@@ -82,16 +82,12 @@ class Volume:
         rate = self._usual.rate(self._roster.minute, active)
         serious, starts = self._roster.serious[active], _rare(self._roster.starts[active], rate)
         fewest, times = _least(serious, starts)
-        surprises = np.zeros((len(WINDOWS), len(active)))
-        rises = np.zeros_like(surprises)
-        for window, length in enumerate(WINDOWS):
-            observed = self._counts.window(length, active)
-            usual = rate * length * max(1.0, self._traffic.over(window))
-            nats = np.where(observed > usual, of_count(observed, usual, self._usual.spread(active, window)), 0.0)
-            rose = (observed >= fewest) & (observed >= times * usual)
-            rose &= nats >= RECORD * self._usual.most(active, window)
-            surprises[window], rises[window] = nats, np.where(rose, nats, 0.0)
-        self._unlearnt.append((self._roster.minute, active, surprises))
+        busy = np.array([[max(1.0, self._traffic.over(window))] for window in range(len(WINDOWS))])
+        observed, usual = self._counts.window(LENGTHS, active), rate * (LENGTHS * busy)
+        nats = np.where(observed > usual, of_count(observed, usual, self._usual.spread(active, EVERY)), 0.0)
+        self._unlearnt.append((self._roster.minute, active, nats))
+        rose = (observed >= fewest) & (observed >= times * usual) & (nats >= RECORD * self._usual.most(active, EVERY))
+        rises = np.where(rose, nats, 0.0)
         best, where = rises.max(axis=0), rises.argmax(axis=0)
         return [
             self._risen(int(active[place]), int(where[place]), float(best[place]), float(rate[place]))
@@ -104,8 +100,7 @@ class Volume:
         active = active[self._rising[active]]
         if self._roster.minute % LOOK_EVERY == 0:
             return active
-        enough = [self._counts.window(length, active) >= self._floors[active, at] for at, length in enumerate(WINDOWS)]
-        return active[np.any(enough, axis=0)]
+        return active[(self._counts.window(LENGTHS, active) >= self._floors[active, EVERY]).any(axis=0)]
 
     def _risen(self, place: int, window: int, nats: float, rate: float) -> Signal:
         roster, length = self._roster, WINDOWS[window]
@@ -147,8 +142,7 @@ class Volume:
         while self._unlearnt and self._unlearnt[0][0] <= until:
             _, series, nats = self._unlearnt.popleft()
             quiet = ~self._roster.counted.held[series]
-            for window in range(len(WINDOWS)):
-                self._usual.learn_records(series[quiet], window, nats[window, quiet])
+            self._usual.learn_records(series[quiet], nats[:, quiet])
 
     def clear(self) -> None:
         """Forget the present: another stream begins at another time."""

@@ -1,7 +1,7 @@
 """Entries of several lines: which lines belong to an entry before them, and how they are joined. Knows no format."""
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import compress
 from typing import Any
@@ -19,7 +19,8 @@ _GOES_ON = re.compile(rb"[ \t]|$|Traceback \(most|Caused by:|Suppressed:|During 
 _PYTHON = b"Traceback (most recent call last):"
 _JAVA = re.compile(rb"\s*at [\w$.<>/]+\(|\s*\.\.\. \d+ (?:more|common)|Caused by: ")
 _MARKS = (_PYTHON, b"\tat ", b"\nat ", b"  at ")
-_CALM = (DEBUG, INFO)
+_SUSPECT = re.compile(b"[^%c%c]" % (DEBUG, INFO), re.DOTALL)
+"""What is not plain information, in levels as bytes."""
 
 
 @dataclass(slots=True)
@@ -91,9 +92,10 @@ def join_traces(columns: Columns) -> None:
     host, service and level stay the same, what stands before the trace repeats, and time nearly stands still.
     """
     # Only what is not plain information is looked through: it costs as much as reading the times.
-    block = b"\n".join([text for text, level in zip(columns.texts, columns.levels, strict=True) if level not in _CALM])
+    suspects = [each.start() for each in _SUSPECT.finditer(bytes(columns.levels))]
+    block = b"\n".join([columns.texts[place] for place in suspects])
     if any(mark in block for mark in _MARKS):
-        join(columns, dict(_Traces(columns).heads()))
+        join(columns, dict(_Traces(columns).heads(suspects)))
 
 
 @dataclass(slots=True)
@@ -112,13 +114,11 @@ class _Traces:
         self._columns = columns
         self._open: dict[tuple[bytes, bytes, int], _Trace] = {}
 
-    def heads(self) -> Iterator[tuple[int, int]]:
-        """Yield the places that go on another, with that."""
+    def heads(self, places: Iterable[int]) -> Iterator[tuple[int, int]]:
+        """Yield those of these places that go on another, with that."""
         columns = self._columns
-        for place, level in enumerate(columns.levels):
-            if level in _CALM:
-                continue
-            key = (columns.hosts[place], columns.services[place], level)
+        for place in places:
+            key = (columns.hosts[place], columns.services[place], columns.levels[place])
             trace = self._open.get(key)
             if trace is None or columns.times[place] - columns.times[trace.head] > _STILL_S:
                 trace = None

@@ -31,14 +31,15 @@ class Headed:
 
     def read(self, lines: Sequence[bytes]) -> tuple[Columns, list[int]]:
         """Return every line as an entry, NEVER its time where none is told, and the places of those that do not fit."""
-        groups = self.layout.groups(lines)
+        block = b"\n".join([*lines, b""])
+        groups = self.layout.groups(block)
         places, known, count = self.layout.places, self._known, len(lines)
         unfit = _unfit(groups[places["time" if self.timed else "level"]])
         if unfit:
             _fill(groups, unfit)
         texts = groups[places["text"]]
-        if self.layout.separator == b"\t" and b"\\n" in b"\n".join(texts):
-            texts = [text.replace(b"\\n", b"\n") for text in texts]
+        if self.layout.separator == b"\t" and b"\\" in block:  # one byte is found many times faster than two
+            texts = [text.replace(b"\\n", b"\n") if b"\\" in text else text for text in texts]
         services = groups[places["service"]] if self.layout.has("service") else None
         levels = self._levels(groups, texts)
         if self._strict and UNKNOWN in levels:

@@ -4,7 +4,7 @@ Knows neither how a layout is learnt nor what a stream is.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -78,7 +78,7 @@ class Layout:
                 groups[told], count = count, count + (3 if told == "time" else 1)
             pattern += (self._piece(column, captured=new), self._gap(index))
         groups |= {"text": count, "misfit": count + 1}
-        return b"".join(pattern) + rb"([^\n]*+)", groups
+        return b"".join(pattern) + rb"(.*+)", groups
 
     @property
     def places(self) -> Mapping[str, int]:
@@ -87,7 +87,7 @@ class Layout:
 
     @cached_property
     def _pattern(self) -> re.Pattern[bytes]:
-        return re.compile(rb"(?:%b|([^\n]*+))\n" % self._built[0])
+        return re.compile(rb"(?:%b|(.*+))\n" % self._built[0])
 
     @cached_property
     def form(self) -> Form | None:
@@ -112,13 +112,15 @@ class Layout:
         """Return the layout that has this state."""
         return cls(tuple(Column(**column) for column in state["columns"]), state["separator"].encode())
 
-    def groups(self, lines: Sequence[bytes]) -> list[list[bytes]]:
-        """Return column by column what the groups hold; a line that does not fit has None but in the last of them.
+    def groups(self, block: bytes) -> list[list[bytes]]:
+        """Return column by column what the groups hold in a block of lines, each with its end.
+
+        A line that does not fit has None in all columns but the last.
 
         0.4 to 0.6 us a line: splitting makes one flat list, where finding makes a tuple for each line, which costs
         as much again to turn round and makes the garbage collector walk them all.
         """
-        flat = self._pattern.split(b"\n".join([*lines, b""]))
+        flat = self._pattern.split(block)
         width = self._pattern.groups
         return [flat[place :: width + 1] for place in range(1, width + 1)]
 

@@ -58,7 +58,7 @@ class Opened:
         self.device, self.inode = about.st_dev, about.st_ino
         self.size, self.changed, self.written = about.st_size, about.st_mtime_ns, about.st_mtime
         self._file = cast("IO[bytes]", gzip.GzipFile(fileobj=self._raw)) if self.packed else self._raw
-        self._recent = b""
+        self._earlier = self._recent = b""
         self.offset = 0
         try:
             self.head = self._peeked()
@@ -76,7 +76,7 @@ class Opened:
         """Return the next bytes, none at the end. A packed file that is still being written ends where it ends now."""
         block = self._unpacked(most)
         self.offset += len(block)
-        self._recent = (self._recent + block)[-(len(block) + TAIL) :]
+        self._earlier, self._recent = (self._earlier + self._recent[-TAIL:])[-TAIL:], block
         return block
 
     def seek(self, offset: int) -> None:
@@ -85,22 +85,26 @@ class Opened:
             return
         if not self.packed:
             self._raw.seek(offset)
-            self.offset, self._recent = offset, b""
+            self.offset, self._earlier, self._recent = offset, b"", b""
             return
         if offset < self.offset:
             self._file.seek(0)
-            self.offset, self._recent = 0, b""
+            self.offset, self._earlier, self._recent = 0, b"", b""
         while self.offset < offset and self.read(min(1 << 20, offset - self.offset)):
             pass
 
     def before(self, offset: int) -> bytes:
         """Return the bytes before a place, at most TAIL; fewer, when the file does not reach so far. Moves in it."""
-        start = offset - len(self._recent)
-        if not self.offset - len(self._recent) <= max(0, offset - TAIL) <= offset <= self.offset:
-            self.seek(max(0, offset - TAIL))
+        begin = max(0, offset - TAIL)
+        if not self.offset - len(self._earlier) - len(self._recent) <= begin <= offset <= self.offset:
+            self.seek(begin)
             self.read(offset - self.offset)
         start = self.offset - len(self._recent)
-        return self._recent[max(0, offset - TAIL - start) : offset - start]
+        if begin >= start:
+            return self._recent[begin - start : offset - start]
+        kept = self._earlier + self._recent[: max(0, offset - start)]
+        start -= len(self._earlier)
+        return kept[max(0, begin - start) : offset - start]
 
     def mark(self, offset: int, held: int = 0, *, ended: bool = False) -> Mark:
         """Return the mark for going on at `offset`."""

@@ -24,7 +24,7 @@ class Pieces:
         if not end:
             self._keep(block)
             return []
-        lines = self._split(self._rest + block[: end - 1])
+        lines = self._split(b"".join((self._rest, memoryview(block)[: end - 1])))
         self._rest, self.held = b"", 0
         self._keep(block[end:])
         return lines
@@ -52,6 +52,12 @@ class Pieces:
         lines = block.split(b"\n")
         if gone:
             lines[0] = cut(lines[0], gone)
-        if max(map(len, lines)) > MOST_LINE:
+        if _has_stretch(block):
             lines[gone > 0 :] = map(cut, lines[gone > 0 :])
         return lines
+
+
+def _has_stretch(block: bytes) -> bool:
+    """Whether a line may be longer than MOST_LINE: such a line fills one of the stretches of half its length."""
+    half = MOST_LINE // 2
+    return any(block.find(b"\n", start, start + half) < 0 for start in range(0, len(block) - half + 1, half))

@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from typing import Final, Self, cast
 
 from ingest.logs.cache import Cache
@@ -53,6 +54,8 @@ _VERSION: Final = 1
 _SECRET: Final = re.compile(rb"\[secret:[^\]\n]*\]")
 _VALUE: Final = b"0"
 """What stands where a secret was: a value to every mask."""
+
+_NONE: Final[AbstractSet[int]] = frozenset()
 
 Clean = Callable[[bytes], bytes]
 """Returns a message without its secrets, `[secret:KIND#HASH]` in their places."""
@@ -128,8 +131,10 @@ class Miner:
         """Return the template as a line, `<*>` for each variable."""
         return _shown(self._template(number).text)
 
-    def values(self, number: int, text: bytes) -> list[tuple[int, bytes]]:
+    def values(self, number: int, text: bytes, without: AbstractSet[int] = _NONE) -> list[tuple[int, bytes]]:
         """Return the values of a message of this template with their positions; nothing where the text does not fit.
+
+        Those at the positions `without` are left out.
 
         Positions stay while the template lives, unless values in it turn out to be a list of many lengths.
         """
@@ -143,7 +148,10 @@ class Miner:
             template = self._template(number)
             known = self._readers[number] = (reader(template), slots(template))
         match = known[0].fullmatch(told(text))
-        return [] if match is None else list(zip(known[1], match.groups(), strict=True))
+        if match is None:
+            return []
+        values = zip(known[1], match.groups(), strict=True)
+        return [value for value in values if value[0] not in without] if without else list(values)
 
     def state(self) -> bytes:
         """Return all that must outlive a restart, as JSON: the caches are not in it."""
@@ -194,7 +202,7 @@ class Miner:
             return found, {at: key for at, key in zip(late, keys, strict=True) if found[at] is None}
         every = _keys(texts)
         found = self._keys.many(every)
-        late = [at for at, number in enumerate(found) if number is None] if None in found else []
+        late = _missing(found)
         return found, {at: every[at] for at in self._shapes.name(late, found, texts)}
 
     def _learn(self, late: Mapping[int, bytes], found: list[int | None], texts: Sequence[bytes]) -> None:
@@ -297,7 +305,17 @@ def _keys(texts: Sequence[bytes]) -> list[bytes]:
     keys = b"\n".join(texts).translate(None, _HEX).split(b"\n")
     if len(keys) == len(texts):
         return keys
-    return b"\n".join([told(text).replace(b"\n", b"\r") for text in texts]).translate(None, _HEX).split(b"\n")
+    short = [told(text).replace(b"\n", b"\r") if b"\n" in text else text for text in texts]
+    return b"\n".join(short).translate(None, _HEX).split(b"\n")
+
+
+def _missing(found: Sequence[int | None]) -> list[int]:
+    """Return the places of None: few of many, which looking for each finds faster than looking at all."""
+    places, place = [], -1
+    for _ in range(found.count(None)):
+        place = found.index(None, place + 1)
+        places.append(place)
+    return places
 
 
 def _text(text: bytes) -> str:

@@ -123,7 +123,7 @@ def test_keys_are_forgotten_after_an_hour() -> None:
         lines: list[Line] = [(minute * 60.0 + second, "a", f"{minute} {second}") for second in range(100)]
         batch = columns(lines)
         times = np.array(batch.times)
-        assert not repeats.of(batch, times, times).any()
+        assert not repeats.of(batch, np.zeros(len(times), dtype=np.int64), times, times).any()
     kept = sum(len(keys) for _, _, keys in repeats.state()[2])
     assert 1_100 <= kept <= 1_600
     assert len(repeats.state()[2]) <= 20

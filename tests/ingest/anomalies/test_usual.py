@@ -101,8 +101,8 @@ def test_scatter_is_learnt_from_the_windows(burst: int, least: float, most: floa
 def test_records_last_for_one_to_two_weeks() -> None:
     """Then they are forgotten."""
     usual = learnt(1)
-    usual.learn_records(ONE, 0, np.array([17.0]))
-    usual.learn_records(ONE, 0, np.array([5.0]))
+    usual.learn_records(ONE, np.full((4, 1), 17.0))
+    usual.learn_records(ONE, np.full((4, 1), 5.0))
     assert usual.most(ONE, 0)[0] == 17.0
     for day, expected in ((7, 17.0), (14, 0.0)):
         usual.learn(BEGIN + day * DAY_MINUTES, ONE, np.array([4.0]))

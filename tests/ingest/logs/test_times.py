@@ -133,3 +133,21 @@ def test_a_year_of_minutes_and_every_millisecond_stay_within_bounds() -> None:
     found = times.of(FORMS[0], stamps, [b"00"] * len(stamps), ones)
     assert found == [start.timestamp() + 60 * minute for minute in range(130_000)]
     assert all(len(cache) <= 100_000 for cache in times._caches.values())
+
+
+@given(
+    st.lists(st.sampled_from([0, 1, 2, 3, 6]), min_size=1, max_size=3, unique=True),
+    st.lists(st.integers(0, 59_999), min_size=40, max_size=80),
+)
+def test_a_long_column_reads_like_each_of_its_stamps(digits: list[int], moments: list[int]) -> None:
+    """Many stamps are read at once when they are written alike, and as they stand when they are not."""
+    texts = []
+    for place, moment in enumerate(moments):
+        fraction = f"{moment % 1000:03d}000"[: digits[place % len(digits)]]
+        texts.append(f"2026-03-02T14:05:{moment // 1000:02d}{'.' * bool(fraction)}{fraction}Z".encode())
+    found = [stamp_in(text) for text in texts]
+    heads, seconds, tails = zip(*(each[1].groups() for each in found if each), strict=True)
+    iso = next(form for form in FORMS if form.name == "iso")
+    assert Times().of(iso, heads, seconds, tails) == [
+        datetime.fromisoformat(text.decode()).timestamp() for text in texts
+    ]
