@@ -86,14 +86,14 @@ async def _run(folder: Path, questions: Sequence[str], mentions: int, rng: rando
             watches = []
             for number in range(mentions):
                 question = questions[number % len(questions)]
-                watches.append(await _mentioned(slack, (INCIDENTS, PAYMENTS)[number % 2], question))
+                watches.append(await mentioned(slack, (INCIDENTS, PAYMENTS)[number % 2], question))
                 await asyncio.sleep(rng.uniform(*PAUSE_S))
             peak = peak_mb(program.pid)
             await asyncio.to_thread(program.stop)
     return watches, peak
 
 
-async def _mentioned(slack: FakeSlack, channel: str, question: str) -> Watch:
+async def mentioned(slack: FakeSlack, channel: str, question: str) -> Watch:
     """Mention the bot and wait until its answer is whole."""
     watch = Watch(time.perf_counter())
     deaf = slack.workspace.state.listen(watch.hear)

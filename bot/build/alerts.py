@@ -9,25 +9,21 @@ from bot.door.alerts import ALERTMANAGER, GRAFANA, PAGERDUTY, AlertHooks
 from bot.door.door import Routes
 from bot.slack.alertbots import Alerted
 from bot.watch.alerts import Alerts
-from bot.watch.board import Board
-from bot.watch.catalogue import Catalogue
 from bot.watch.hints import Hints
 from bot.watch.once import Once
-from bot.watch.preferences import Preferences
-from bot.watch.routing import Rules
 
 UNMUTE_S = 60
 """How often alerts are looked for whose snooze is over."""
 
 
 def alerts_of(house: House) -> Alerts:
-    """Return the alerts of this house. Raises BotError for a catalogue that cannot be read."""
-    settings = house.settings
+    """Return the alerts of this house."""
+    matters = house.matters
     return Alerts(
         house.database,
-        Board(house.database, time.time),
-        Rules.of(settings, Catalogue.from_settings(settings)),
-        preferences=Preferences(house.database, settings.watch),
+        matters.board,
+        matters.rules,
+        preferences=matters.preferences,
         redact=house.redactor.redact,
         clock=time.time,
     )

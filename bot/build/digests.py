@@ -5,12 +5,9 @@ from collections.abc import Awaitable, Callable, Collection
 
 from bot.build.house import House
 from bot.slack.digests import Daily, messages
-from bot.watch.catalogue import Catalogue
 from bot.watch.detectors import Detectors
 from bot.watch.digests import Digests
 from bot.watch.gather import Gatherer
-from bot.watch.preferences import Preferences
-from bot.watch.routing import Rules
 from bot.watch.stories import is_id
 
 DIGEST_S = 60
@@ -18,10 +15,10 @@ DIGEST_S = 60
 
 
 def digests_of(house: House) -> Digests:
-    """Return the digests of this house's channels. Raises BotError for a catalogue that cannot be read."""
-    rules = _rules(house)
-    gatherer = Gatherer(house.database, rules, time.time)
-    return Digests(house.database, rules, _preferences(house, rules), gatherer, messages)
+    """Return the digests of this house's channels."""
+    matters = house.matters
+    gatherer = Gatherer(house.database, matters.rules, time.time)
+    return Digests(house.database, matters.rules, matters.preferences, gatherer, messages)
 
 
 def digesting(digests: Digests, wake: Callable[[Collection[str]], None]) -> Callable[[], Awaitable[None]]:
@@ -35,25 +32,17 @@ def digesting(digests: Digests, wake: Callable[[Collection[str]], None]) -> Call
 
 def daily(house: House) -> Daily:
     """Return what Slack's surfaces show and change of digests, channels and detectors."""
-    rules, settings = _rules(house), house.settings
+    matters, settings = house.matters, house.settings
 
     def owners(service: str) -> frozenset[str]:
-        known = rules.catalogue.named(service)
+        known = matters.catalogue.named(service)
         named = (known.owner if known else None, settings.owner, *settings.slack.admins)
         return frozenset(each for each in named if each and is_id(each))
 
     return Daily(
         digests=digests_of(house),
         detectors=Detectors(house.database),
-        preferences=_preferences(house, rules),
+        preferences=matters.preferences,
         owners=owners,
         admins=frozenset(settings.slack.admins),
     )
-
-
-def _rules(house: House) -> Rules:
-    return Rules.of(house.settings, Catalogue.from_settings(house.settings))
-
-
-def _preferences(house: House, rules: Rules) -> Preferences:
-    return Preferences(house.database, house.settings.watch, rules.channels)

@@ -13,6 +13,7 @@ from sqlalchemy.exc import DBAPIError
 
 from bot.answer.answer import Answerer
 from bot.answer.budget import Books, Budget, Counts
+from bot.build.matters import Matters, matters_of
 from bot.build.now import happening
 from bot.claude.client import Claude, Writer
 from bot.claude.quotes import Quotes
@@ -28,7 +29,6 @@ from bot.keys import key_of
 from bot.migrations import migrate
 from bot.requests import Requests
 from bot.settings import Role, Settings
-from bot.watch import deploys
 from ingest.database import Database
 from ingest.documents.audience import Rules
 from ingest.documents.store import Library
@@ -62,6 +62,7 @@ class House:
     index: Index
     requests: Requests
     redactor: Redactor
+    matters: Matters
 
     async def warm(self) -> None:
         """Load the embedder before the first question needs it."""
@@ -80,7 +81,7 @@ class House:
             before = time.time() - days * DAY_S
             for room in (self.threads, self.inbox, self.outbox):
                 await room.expire(before)
-            await deploys.expire(self.database, before)
+            await self.matters.expire(before)
 
     def answerer(self, writer: Writer, fault: Callable[[str], None]) -> Answerer:
         """Return the answerer over this house's index; `fault` counts what went wrong by its name."""
@@ -94,7 +95,7 @@ class House:
             fault=fault,
             budget=self.budget,
             redact=self.redactor.redact,
-            happening=happening(self.settings, self.database, self.redactor.redact),
+            happening=happening(self.settings, self.database, self.matters),
         )
 
 
@@ -165,6 +166,7 @@ async def opened(settings: Settings, *, chroma: bool = False, counts: Counts | N
             index=Index(library, model, store),
             requests=Requests(database, time.time, new_id),
             redactor=redactor,
+            matters=matters_of(settings, database, redactor.redact, owner),
         )
 
 

@@ -2,23 +2,25 @@
 
 import time
 
+from bot.build.matters import Matters
 from bot.settings import Settings
-from bot.watch.board import Board
-from bot.watch.catalogue import Catalogue
-from bot.watch.deploys import Deploys
 from bot.watch.now import AudienceOf, Logs, Now
 from ingest.database import Database
 from ingest.documents.audience import NotUnderstood, Rules
-from ingest.redact import Redact
 from ingest.types import EVERYONE
 
 
-def happening(settings: Settings, database: Database, redact: Redact) -> Now:
-    """Return what knows what goes on now. Raises BotError for a catalogue that cannot be read."""
-    board, catalogue = Board(database, time.time), Catalogue.from_settings(settings)
-    deploys = Deploys(database, board, catalogue, redact)
+def happening(settings: Settings, database: Database, matters: Matters) -> Now:
+    """Return what knows what goes on now."""
     logs = Logs(tuple(settings.logs), audience_of(settings))
-    return Now(database, board, deploys=deploys, catalogue=catalogue, logs=logs, clock=time.time)
+    return Now(
+        database,
+        matters.board,
+        deploys=matters.deploys,
+        catalogue=matters.catalogue,
+        logs=logs,
+        clock=time.time,
+    )
 
 
 def audience_of(settings: Settings) -> AudienceOf:

@@ -7,9 +7,7 @@ from typing import Any
 
 from bot.build.house import House
 from bot.settings import LogSettings, ServiceSettings, Settings
-from bot.watch.board import Board
-from bot.watch.catalogue import Catalogue
-from bot.watch.deploys import Deploy, Deploys
+from bot.watch.deploys import Deploy
 from bot.workspace import LARKFIELD, Shopkeeper
 from bot.workspace.services import STREAMS
 
@@ -51,11 +49,9 @@ def keeping(shop: Shopkeeper | None, house: House) -> list[Coroutine[Any, Any, N
     """Return the work of keeping a shop open, if there is one; what it deploys is kept as if it had been posted."""
     if shop is None:
         return []
-    board, catalogue = Board(house.database, time.time), Catalogue.from_settings(house.settings)
-    deploys = Deploys(house.database, board, catalogue, house.redactor.redact)
 
     async def deployed(service: str, version: str, at: float) -> None:
-        await deploys.add(Deploy(f"shop-{service}-{at:.0f}", service, version, WHO, "", at))
+        await house.matters.deploys.add(Deploy(f"shop-{service}-{at:.0f}", service, version, WHO, "", at))
 
     shop.tell_deploys(deployed)
     return [shop.run()]

@@ -1,7 +1,6 @@
 """What watches: a scan per configured log source, the rounds of the board, and what Slack shows of it."""
 
 import time
-import uuid
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,27 +10,19 @@ from bot.build.sources import sources
 from bot.claude.client import Writer
 from bot.claude.quotes import Quotes
 from bot.errors import BotError
-from bot.journal.replica import ALONE, replica_of
 from bot.schedule.schedule import Schedule
 from bot.schedule.timetable import Cron, Every, NoTimetable, Timetable
 from bot.settings import Settings, seconds_of
 from bot.slack.app import Watched
 from bot.slack.home import Vital
-from bot.watch.board import Board
-from bot.watch.catalogue import Catalogue
-from bot.watch.deploys import Deploys
 from bot.watch.hints import Hints
 from bot.watch.placing import Placer
-from bot.watch.preferences import Preferences
 from bot.watch.presses import Presses
-from bot.watch.rejections import Rejections
 from bot.watch.rounds import Rounds
-from bot.watch.routing import Rules
 from bot.watch.telling import Telling
 from bot.watch.watch import Beat, SourceState, Watch
 from bot.watch.wording import Wordings
 from ingest.anomalies.scan import GRACE_S, Scan
-from ingest.anomalies.store import Streams
 
 AFTER_S = GRACE_S + 1.0
 """Scans begin so long after a minute's end: then that minute is told, and not a minute later."""
@@ -75,33 +66,27 @@ class Watchers:
 
 
 def watchers_of(house: House, schedule: Schedule, fault: Callable[[str], None], writer: Writer) -> Watchers:
-    """Return what watches for this house, with who words its stories; nothing runs yet.
-
-    Raises BotError for a catalogue that cannot be read.
-    """
-    settings, database = house.settings, house.database
-    owner = ALONE if database.is_sqlite else replica_of(settings.data, lambda: uuid.uuid4().hex)
-    board, catalogue = Board(database, time.time, owner), Catalogue.from_settings(settings)
-    streams, rejections = Streams(database), Rejections(database)
-    preferences = Preferences(database, settings.watch)
+    """Return what watches for this house, with who words its stories; nothing runs yet."""
+    settings, database, matters = house.settings, house.database, house.matters
+    board, streams, rejections = matters.board, matters.streams, matters.rejections
     telling = Telling(
         board,
         streams,
         rejections,
-        deploys=Deploys(database, board, catalogue, house.redactor.redact),
+        deploys=matters.deploys,
         hints=Hints(house.index, fault),
-        catalogue=catalogue,
+        catalogue=matters.catalogue,
         documents=house.library,
         clock=time.time,
-        zone_of=preferences.zone_of,
+        zone_of=matters.preferences.zone_of,
     )
     presses = Presses(database, board, streams, telling, rejections)
     groups = {each: label for label, each in settings.slack.names.items() if each.startswith("S")}
     placer = Placer(
         database,
         board,
-        Rules.of(settings, catalogue),
-        preferences=preferences,
+        matters.rules,
+        preferences=matters.preferences,
         rejections=rejections,
         clock=time.time,
     )

@@ -240,6 +240,7 @@ async def forget(settings: Settings, user: str) -> int:
     async with opened(settings) as house:
         gone = await house.journal.forget(user)
         await house.threads.forget(user)
+        await house.matters.board.forget(user)
     screen.say(f"Forgotten: {gone} entries of {user}. What stands in Slack itself is deleted there.")
     return 0
 

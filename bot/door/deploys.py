@@ -10,13 +10,12 @@ import math
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from datetime import datetime
 from typing import Any, Final
 
 import structlog
 from aiohttp import web
 
-from bot.door.posted import Refused, admit, body_of, unpackable
+from bot.door.posted import Refused, admit, body_of, moment, object_in, unpackable
 from bot.watch.deploys import MOST_LINK, MOST_NAME, Deploy, is_link
 from ingest.types import Clock
 
@@ -63,7 +62,7 @@ class DeployEvents:
         """Answer whoever deploys: 200 with the deployment's id and whether it is new, or why it was not taken."""
         try:
             admit(request, self._token, "Telling deployments")
-            found = deploy_of(_parsed(await _body(request)), self._clock())
+            found = deploy_of(object_in(await _body(request)), self._clock())
             is_new = await self._kept(found)
         except Refused as refused:
             return refused.response()
@@ -76,7 +75,7 @@ class DeployEvents:
             event = request.headers.get("X-GitHub-Event", "")
             if event == "ping":
                 return web.json_response({"ok": "pong"})
-            found = github_deploy(event, _parsed(body)) if event in {"deployment", "deployment_status"} else None
+            found = github_deploy(event, object_in(body)) if event in {"deployment", "deployment_status"} else None
             if found is None:
                 return web.json_response({"ignored": "Only deployments that begin are looked at."}, status=202)
             is_new = await self._kept(found)
@@ -130,7 +129,7 @@ def github_deploy(event: str, body: Body) -> Deploy | None:
     place, number = _text(repository, "full_name"), deployment.get("id")
     if not place or not isinstance(number, int):
         raise Refused(422, "This is no deployment of GitHub's: it names no repository and no deployment.")
-    at = _moment(_text(deployment, "created_at"))
+    at = moment(_text(deployment, "created_at"))
     if at is None:
         raise Refused(422, "This is no deployment of GitHub's: it says not when it was created.")
     told = _object(deployment, "payload")
@@ -177,7 +176,7 @@ def _time(given: object, now: float) -> float:
     """Return when it was, seconds UTC; now where nothing is said."""
     if given is None:
         return now
-    at = _moment(given) if isinstance(given, str) else None
+    at = moment(given) if isinstance(given, str) else None
     if isinstance(given, int | float) and not isinstance(given, bool):
         at = float(given) if abs(given) < MOST_SECONDS else None
     if at is None or not math.isfinite(at) or at < 0 or at > now + AHEAD_S:
@@ -185,15 +184,6 @@ def _time(given: object, now: float) -> float:
             422, "at must be a past time: seconds since 1970, or ISO 8601 with its zone such as 2026-11-20T14:02:00Z."
         )
     return at
-
-
-def _moment(text: str) -> float | None:
-    """Return a time of ISO 8601 as seconds UTC; None for what is none or names no zone."""
-    with suppress(ValueError, OverflowError):
-        moment = datetime.fromisoformat(text)
-        if moment.tzinfo is not None:
-            return moment.timestamp()
-    return None
 
 
 def _object(body: Body, name: str) -> Body:
@@ -207,16 +197,6 @@ def _object(body: Body, name: str) -> Body:
 def _text(body: Body, name: str) -> str:
     value = body.get(name)
     return value.strip() if isinstance(value, str) else ""
-
-
-def _parsed(body: bytes) -> Body:
-    try:
-        found = json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refused(400, "The body is no JSON: send an object, as application/json.") from error
-    if not isinstance(found, dict):
-        raise Refused(400, "The body is no JSON object.")
-    return found
 
 
 async def _body(request: web.Request) -> bytes:

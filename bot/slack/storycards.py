@@ -14,7 +14,7 @@ from bot import limits
 from bot.slack.cards import Block, button, fallback, plain, plain_section, small
 from bot.slack.charts import chart_block, marks_line, sparkline
 from bot.slack.markdown import clean, inert, one_line, short
-from bot.types import Brief, Card, Hint, Press
+from bot.types import Brief, Card, Chart, Hint, Press
 
 CARD = "card"
 """Beginning of the `action_id` of a card's button; `card:PRESS:NUMBER`, the value is the card's key."""
@@ -105,23 +105,28 @@ def _blocks(card: Card, names: Names, chart: Block | None) -> list[Block]:
         blocks.append(plain_section(status))
     if sentences := _some(card.lines, LINES, LINE):
         blocks.append(plain_section(short("\n".join(sentences), limits.SECTION_TEXT)))
-    if chart is not None:
-        blocks.append(chart)
-    elif card.chart is not None and (spark := sparkline(card.chart)):
-        blocks.append(_code(spark))
-    if card.chart is not None and (marks := marks_line(card.chart)):
-        blocks.append(small(marks))
+    if card.chart is not None:
+        blocks += _drawn(card.chart, chart)
     if card.fields:
         blocks.append(_rich([_section(_fields(card.fields))]))
-    blocks += [_code(_example(each)) for each in card.examples[:EXAMPLES]]
+    if card.examples:
+        blocks.append(_code("\n".join(map(_example, card.examples[:EXAMPLES]))))
     if card.changes:
         blocks += [small("What changed, lines an hour before and now"), _code(_table(card.changes))]
     blocks += hint_blocks(card.runbook, card.similar)
-    blocks += [small(note) for note in _some(card.notes, NOTES, NOTE)]
+    if notes := _some(card.notes, NOTES, NOTE):
+        blocks.append(small(" · ".join(notes)))
     if elements := _buttons(card):
         # Slack keeps what was chosen in a menu as long as its block has the same id.
         blocks.append({"type": "actions", "block_id": f"{CARD}:{card.version}", "elements": elements})
     return blocks
+
+
+def _drawn(chart: Chart, block: Block | None) -> list[Block]:
+    """Return a chart, or the line that stands for it, and what happened meanwhile below it."""
+    spark, marks = sparkline(chart), marks_line(chart)
+    drawn = [block] if block is not None else [_code(spark)] if spark else []
+    return [*drawn, small(marks)] if marks else drawn
 
 
 def _head(card: Card, names: Names) -> list[str]:

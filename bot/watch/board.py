@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, or_, select, update
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, delete, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
@@ -283,6 +283,31 @@ class Board:
             row = (await self.find(connection, cards_table.c.key == key))[0]
             values = {"body": {**row.body, **body}}
             await connection.execute(update(cards_table).where(cards_table.c.key == key).values(values))
+
+    async def expire(self, before: float) -> None:
+        """Forget cards that are over since before then (seconds UTC), and what people did with them and rejected.
+
+        What is rejected still holds for as long as it was said to; the settings of channels and detectors stay.
+        """
+        old = select(cards_table.c.key).where(cards_table.c.ended < before)
+        lapsed = rejections_table.c.expires_at < before
+        async with self._database.write() as connection:
+            for table in (card_stories_table, acts_table):
+                await connection.execute(delete(table).where(table.c.card.in_(old)))
+            await connection.execute(delete(rejections_table).where(lapsed))
+            await connection.execute(delete(cards_table).where(cards_table.c.ended < before))
+
+    async def forget(self, person: str) -> None:
+        """Forget what a person did; what it led to stays, by nobody."""
+        nobody = {"person": ""}
+        async with self._database.write() as connection:
+            await connection.execute(delete(acts_table).where(acts_table.c.person == person))
+            for column in (cards_table.c.acknowledged_by, cards_table.c.snoozed_by):
+                await connection.execute(update(cards_table).where(column == person).values({column.name: ""}))
+            for table in (rejections_table, detectors_table, channels_table):
+                await connection.execute(update(table).where(table.c.person == person).values(nobody))
+            undone = rejections_table.c.undone_by
+            await connection.execute(update(rejections_table).where(undone == person).values(undone_by=""))
 
     # For whoever shows them
 

@@ -81,6 +81,11 @@ class Deploys:
             found = [Deploy(**row) for row in rows if not names or self.same(names, (row["service"],))]
         return found[:MOST][::-1]
 
+    async def expire(self, before: float) -> None:
+        """Delete what was deployed before then (seconds UTC)."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(deploys_table).where(deploys_table.c.at < before))
+
     async def _show(self, connection: AsyncConnection, deploy: Deploy) -> None:
         """Let the messages of the service's open stories be edited, and those of the groups that tell them."""
         cards = cards_table.c
@@ -111,12 +116,6 @@ class Deploys:
     def _line(self, text: str) -> str:
         shown = "".join(each if each.isprintable() else " " for each in text[: 4 * MOST_NAME])
         return " ".join(self._redact(shown).split())[:MOST_NAME]
-
-
-async def expire(database: Database, before: float) -> None:
-    """Delete what was deployed before then (seconds UTC)."""
-    async with database.write() as connection:
-        await connection.execute(delete(deploys_table).where(deploys_table.c.at < before))
 
 
 def is_link(text: str) -> bool:

@@ -39,7 +39,10 @@ OVER = "it was over before it could be told"
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How the stories of a card are together: the worst severity of those that count, and when the last one ended."""
+    """How the stories of a card are together: the worst severity of those that go on, and when the last one ended.
+
+    Where all are over, the severity is that of the last one: an earlier one is not what recovers.
+    """
 
     severity: Severity
     ended: float | None
@@ -198,7 +201,8 @@ def _standing(stories: Sequence[tuple[Severity, float | None]]) -> Standing:
     going = [severity for severity, ended in stories if ended is None]
     if going:
         return Standing(worst(going), None)
-    return Standing(worst(severity for severity, _ in stories), max(ended or 0.0 for _, ended in stories))
+    last = max(ended or 0.0 for _, ended in stories)
+    return Standing(worst(severity for severity, ended in stories if ended == last), last)
 
 
 def _chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:

@@ -122,6 +122,11 @@ class Streams:
         async with self._database.read() as connection:
             return int(await connection.scalar(last) or 0)
 
+    async def expire(self, before: float) -> None:
+        """Delete stories that were over before then (seconds UTC)."""
+        async with self._database.write() as connection:
+            await connection.execute(stories_table.delete().where(stories_table.c.ended < before))
+
     async def forget(self, name: str) -> None:
         """Delete what was learnt of a stream; its stories stay."""
         async with self._database.write() as connection:

@@ -104,6 +104,7 @@ class Mortal(Life):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run `main` in virtual time and return its result; tasks belong to the life in which they are made."""
     loop = VirtualLoop()
+    loop._clock_resolution = 1e-6  # type: ignore[attr-defined]  # months from 0, a float does not hold the usual 1e-9
     loop.set_exception_handler(_unless_dead)
     loop.set_default_executor(Inline(1))
     loop.set_task_factory(_born)

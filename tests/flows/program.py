@@ -50,9 +50,9 @@ def copilot(
     )
 
 
-def command(arguments: Sequence[str]) -> list[str]:
-    """Return the command line of the program."""
-    return [sys.executable, "-m", "bot", *arguments]
+def command(arguments: Sequence[str], module: Sequence[str] = ("bot",)) -> list[str]:
+    """Return the command line of the program, or of a module that runs it."""
+    return [sys.executable, "-m", *module, *arguments]
 
 
 def free_port() -> int:
@@ -75,11 +75,17 @@ async def database_in(data: Path) -> AsyncIterator[Database]:
 class Program:
     """One command that goes on, such as `run`; a context manager that ends it. stderr is kept in `log`."""
 
-    def __init__(self, *arguments: str, folder: Path, settings: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        *arguments: str,
+        folder: Path,
+        settings: Mapping[str, str] | None = None,
+        module: Sequence[str] = ("bot",),
+    ) -> None:
         self.log = folder / "stderr.txt"
         with self.log.open("ab") as errors:
             self._process = subprocess.Popen(
-                command(arguments),
+                command(arguments, module),
                 cwd=folder,
                 env=environment(**settings or {}),
                 stdout=subprocess.PIPE,

@@ -138,7 +138,7 @@ async def test_two_hundred_alerts_of_twenty_groups_are_twenty_messages(town: Tow
         await town.until(town.shown("5 firing"))
         shards.broken = set()
         await town.until(town.shown("Resolved after"))
-        assert len(town.messages()) == 2 * len(GROUPS)
+        await town.until(lambda: len(town.messages()) == 2 * len(GROUPS))
         shards.broken = {("07", "3")}
         await town.until(lambda: any("firing since" in text_of(each) for each in town.roots()))
     await town.room.quiet()

@@ -86,7 +86,7 @@ def town_of(seed: int, days: float | None = None) -> Town:
     begin = (turn - rng.uniform(0.3, 0.6) * min(days, 4.0) * DAY_S) // 60.0 * 60.0
     end = begin + days * DAY_S
     wild = rng.random() < 0.75
-    outages = tuple(sorted(spans(rng, begin, end, 0.2 if wild else 0.0, (60.0, 600.0, 2_400.0, 3 * HOUR_S))))
+    outages = tuple(sorted(spans(rng, begin, end, 0.5 if wild else 0.0, (60.0, 600.0, 2_400.0, 3 * HOUR_S))))
     town = Town(
         seed=seed,
         begin=begin,
@@ -111,10 +111,10 @@ def town_of(seed: int, days: float | None = None) -> Town:
         streams={name: story_of(rng, name, begin, end, wild=wild) for name in NAMES},
         alerts=tuple(sorted(alerts(rng, begin, end), key=lambda each: each[0])),
         outages=outages,
-        share=rng.choice((0.0, 0.02, 0.08)) if wild else 0.0,
+        share=rng.choice((0.02, 0.08, 0.2)) if wild else 0.0,
         lag_s=rng.choice((0.0, 0.0, 3.0)),
         deaths=tuple(sorted(deaths(rng, begin, end))) if wild else (),
-        presses=tuple(sorted(rng.uniform(begin, end) for _ in range(int(days * rng.choice((0, 3, 6)))))),
+        presses=tuple(sorted(rng.uniform(begin, end) for _ in range(int(days * rng.choice((2, 6, 14)))))),
         changes=tuple(sorted(changes(rng, begin, end, zone), key=lambda each: each[0])),
     )
     return replace(town, ticks=tuple(ticks(rng, town)))
@@ -137,18 +137,18 @@ def spans(rng: random.Random, begin: float, end: float, a_day: float, longest: t
 
 def maintenance(rng: random.Random, begin: float, end: float) -> Iterator[Window]:
     """Yield windows of planned work."""
-    for start, stop in spans(rng, begin, end, 0.15, (2 * HOUR_S, 8 * HOUR_S)):
+    for start, stop in spans(rng, begin, end, 0.2, (2 * HOUR_S, 8 * HOUR_S)):
         yield Window(start, stop, rng.choice((frozenset(), frozenset({"checkout"}), frozenset({"search"}))), "planned")
 
 
 def deaths(rng: random.Random, begin: float, end: float) -> Iterator[tuple[float, int, float]]:
     """Yield when somebody dies, after how many places, and for how long they stay away."""
-    a_day = rng.choice((0.0, 0.3, 1.5))
+    a_day = rng.choice((0.0, 1.0, 4.0))
     for at, _ in spans(rng, begin, end, a_day, (1.0,)):
         yield at, rng.choice((0, 1, 2, 5, 10, 20, rng.randrange(120))), rng.choice(AWAY_S) * rng.uniform(0.5, 1.5)
 
 
-AWAY_S = (30.0, 30.0, 300.0, 300.0, 2_400.0, 3 * HOUR_S, 9 * HOUR_S, 26 * HOUR_S)
+AWAY_S = (*(30.0, 300.0, 1_200.0) * 4, 3 * HOUR_S, 9 * HOUR_S, 26 * HOUR_S)
 
 
 def changes(rng: random.Random, begin: float, end: float, zone: str) -> Iterator[tuple[float, str, Wanted]]:
@@ -162,7 +162,7 @@ def changes(rng: random.Random, begin: float, end: float, zone: str) -> Iterator
 
 def story_of(rng: random.Random, stream: str, begin: float, end: float, *, wild: bool) -> Story:
     """Return the script of a stream."""
-    a_day = rng.choice((0.3, 1.0, 2.5))
+    a_day = rng.choice((1.0, 3.0, 7.0))
     known: list[Matter] = []
     lives: list[list[tuple[float, dict[str, object]]]] = []
     whose: list[Matter] = []
@@ -180,7 +180,7 @@ def story_of(rng: random.Random, stream: str, begin: float, end: float, *, wild:
     for number, index in enumerate(order, 1):
         for turn, (at, changed) in enumerate(lives[index]):
             tellings.append((at, told(whose[index], number, turn, lives[index][0][0], at, changed)))
-    away = tuple(spans(rng, begin, end, 0.2 if wild else 0.0, (60.0, 1_200.0, 5 * HOUR_S)))
+    away = tuple(spans(rng, begin, end, 0.4 if wild else 0.0, (60.0, 1_200.0, 5 * HOUR_S)))
     silent = tuple(spans(rng, begin, end, 0.08 if wild else 0.0, (4 * HOUR_S,)))
     slow = rng.choice((0.0, 0.0, 0.05)) if wild else 0.0
     return Story(stream, tuple(sorted(tellings, key=lambda each: (each[0], each[1].id))), away, silent, slow)
@@ -277,14 +277,14 @@ def ticks(rng: random.Random, town: Town) -> Iterator[float]:
     """Yield when the schedule is fired: often where something is due, now and then where nothing is."""
     often: set[float] = set()
     at = town.begin
-    while (at := at + rng.uniform(1_200.0, 3_000.0)) < town.end:
+    while (at := at + rng.uniform(2_400.0, 5_000.0)) < town.end:
         often.add(at)
     for story in town.streams.values():
         for told_at, report_ in story.tellings:
             course = random.Random(told_at // 60.0)  # what happens in one minute is seen together
-            if course.random() < 0.6:
+            if course.random() < 0.35:
                 often |= {told_at + 30.0, told_at + 90.0}
-            if report_.severity == "high" and course.random() < 0.4:
+            if report_.severity == "high" and course.random() < 0.25:
                 often |= {told_at + 1_000.0, told_at + 3_700.0}
         for span in (*story.down, *story.silent):
             often |= {span[0] + 30.0, span[0] + 180.0, span[0] + 1_000.0, span[1] + 30.0, span[1] + 90.0}

@@ -3,6 +3,7 @@
 import { h, svg } from "./dom.js";
 
 const NARROW = 520;
+const WIDE = 676;
 const HIGH = 200;
 const EDGE = { top: 36, right: 14, bottom: 40, left: 46 };
 const MARK = /^((?:\d{1,2} \w{3} )?\d{1,2}:\d{2}) (.+)$/;
@@ -14,13 +15,23 @@ const tidy = (value) => Number(value.toPrecision(3)).toLocaleString("en");
 export function chart(block) {
   const { type, series = [], axis_config: axis = {}, segments = [] } = block.chart;
   const legend = h("ul", { class: "legend" }, (type === "pie" ? segments : series).map((each, i) => h("li", { class: `series-${i}` }, each.name ?? `${each.label}: ${tidy(each.value)}`)));
-  const body = type === "pie" ? null : plot(type, series, axis, block.title);
-  return h("figure", { class: "chart" }, h("figcaption", {}, h("span", { class: "chart-title" }, block.title), legend), body);
+  const figure = h("figure", { class: "chart" }, h("figcaption", {}, h("span", { class: "chart-title" }, block.title), legend));
+  if (type === "pie") return figure;
+  figure.drawAt = (width) => figure.querySelector("svg")?.replaceWith(plot(type, series, axis, block.title, width));
+  figure.append(plot(type, series, axis, block.title, WIDE));
+  sizes.observe(figure);
+  return figure;
 }
 
-function plot(type, series, axis, title) {
-  const wide = Math.min(window.innerWidth - 90, 660);
-  const width = wide < NARROW ? Math.max(wide, 280) : 660;
+// A drawing is made for the width that there is, so that its words keep their size.
+const sizes = new ResizeObserver((entries) => {
+  for (const { target, contentRect } of entries) {
+    const width = Math.round(Math.min(Math.max(contentRect.width, 240), WIDE));
+    if (contentRect.width && target.drawnAt !== width) target.drawAt((target.drawnAt = width));
+  }
+});
+
+function plot(type, series, axis, title, width) {
   const labels = axis.categories ?? [];
   const values = series.map((each) => each.data.map((point) => point.value));
   const [low, high, step] = range(values.flat());

@@ -101,7 +101,7 @@ async def test_old_ones_are_deleted(desk: Desk, kept: Deploys) -> None:
     """As the journal's days say."""
     await kept.add(DEPLOY)
     await kept.add(replace(DEPLOY, id="d2", at=NOON + 60))
-    await deploys.expire(desk.database, NOON + 60)
+    await kept.expire(NOON + 60)
     assert [each.id for each in await kept.between(None, 0, NOON + 60)] == ["d2"]
 
 
