@@ -138,8 +138,8 @@ class _Seen:
             names = [path.stem for path in broken]
             scans = select(streams_table.c.name, streams_table.c.scanned_at).where(streams_table.c.name.in_(names))
             self.begun |= {row.name: row.scanned_at for row in await connection.execute(scans)}
-            told = select(stories_table.c.stream, stories_table.c.detected_at).where(stories_table.c.stream.in_(names))
-            self.judgeable |= {row.stream: row.detected_at + GRACE_S for row in await connection.execute(told)}
+            told = select(stories_table.c.stream, stories_table.c.opened).where(stories_table.c.stream.in_(names))
+            self.judgeable |= {row.stream: row.opened + GRACE_S for row in await connection.execute(told)}
 
 
 @asynccontextmanager

@@ -56,6 +56,7 @@ class AlertHooks:
         self._token = token
         self._secret = secret
         self._turn = asyncio.Semaphore(AT_ONCE)
+        self._unsigned = asyncio.Semaphore(AT_ONCE)  # their own: a body that nobody signed yet keeps no other waiting
 
     async def alertmanager(self, request: web.Request) -> web.Response:
         """Answer Alertmanager: 200 with how many alerts were taken, or why they were not."""
@@ -68,10 +69,13 @@ class AlertHooks:
     async def pagerduty(self, request: web.Request) -> web.Response:
         """Answer PagerDuty: 200 for an incident that was taken and for its ping, 202 for what is not looked at."""
         try:
-            async with self._turn:
-                unpackable(request)
+            if self._secret is None:
+                off = "PagerDuty's events are off: set http.pagerduty_secret to the secret of the webhook."
+                raise Refused(403, off)
+            unpackable(request)
+            async with self._unsigned:
                 body = await body_of(request, MOST_BYTES)
-                self._check(request, body)
+                _check(request, body, self._secret)
                 event = _object(object_in(body), "event")
                 if event.get("event_type") == "pagey.ping":
                     return web.json_response({"ok": "pong"})
@@ -94,18 +98,6 @@ class AlertHooks:
             return refused.response()
         return web.json_response({"alerts": len(group.alerts)})
 
-    def _check(self, request: web.Request, body: bytes) -> None:
-        """Hold the signatures against the body as it came; while a secret is changed there are two.
-
-        https://developer.pagerduty.com/docs/verifying-webhook-signatures
-        """
-        if self._secret is None:
-            raise Refused(403, "PagerDuty's events are off: set http.pagerduty_secret to the secret of the webhook.")
-        wanted = f"v1={hmac.new(self._secret.encode(), body, hashlib.sha256).hexdigest()}".encode()
-        shown = request.headers.get("X-PagerDuty-Signature", "").encode("utf-8", "surrogateescape").split(b",")
-        if not any(hmac.compare_digest(each.strip(), wanted) for each in shown):
-            raise Refused(401, "The signature is not the body's: set http.pagerduty_secret to the webhook's secret.")
-
     async def _kept(self, group: Group) -> None:
         try:
             channels = await self._take(group)
@@ -115,6 +107,17 @@ class AlertHooks:
             raise Refused(503, "The alerts could not be kept: send them again.") from error
         if channels:
             self._wake(channels)
+
+
+def _check(request: web.Request, body: bytes, secret: str) -> None:
+    """Hold the signatures against the body as it came; while a secret is changed there are two.
+
+    https://developer.pagerduty.com/docs/verifying-webhook-signatures
+    """
+    wanted = f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}".encode()
+    shown = request.headers.get("X-PagerDuty-Signature", "").encode("utf-8", "surrogateescape").split(b",")
+    if not any(hmac.compare_digest(each.strip(), wanted) for each in shown):
+        raise Refused(401, "The signature is not the body's: set http.pagerduty_secret to the webhook's secret.")
 
 
 def alertmanager_group(body: Body, source: str) -> Group:

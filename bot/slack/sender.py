@@ -250,9 +250,7 @@ class Sender:
         if posting.intent.kind in ("ephemeral", "private"):
             await self._outbox.unknown(posting.key, "cannot be looked up")
             return
-        late = posting.intent.kind == "late"  # it may have come just now
-        began_at = self._clock() if late else posting.changed_at
-        await self._sleep(max(0.0, began_at + self._settle_s - self._clock()))
+        await self._sleep(self._settle_s)  # it may have come just now: a call may be slow, and a card is drawn before
         async with self._thread(posting):
             try:
                 ts = await self._find(posting)

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, delete, or_, select, update
+from sqlalchemy import JSON, Boolean, Column, Float, Index, Integer, String, Table, Text, delete, func, or_, select, update
 from sqlalchemy.engine import RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql import ColumnElement
@@ -31,6 +31,9 @@ Act = Literal["acknowledged", "investigated", "snoozed", "rejected", "restored"]
 
 EDIT_LEASE_S = 20.0
 """How long one replica has the editing of a message to itself: longer than a call to Slack (15 s) may take."""
+
+TURN = 0x636F70696C6F74
+"""Names the turn of whoever changes several cards, among Postgres's advisory locks: "copilot" in ASCII."""
 
 cards_table = Table(
     "cards",
@@ -206,6 +209,15 @@ class Board:
 
     # Within a transaction
 
+    async def turn(self, connection: AsyncConnection) -> None:
+        """Wait for our turn to change several cards, which lasts until the transaction ends.
+
+        Two who change the same cards in another order would wait for each other, and Postgres would end one of them. On
+        SQLite every writer has the turn.
+        """
+        if not self._database.is_sqlite:
+            await connection.execute(select(func.pg_advisory_xact_lock(TURN)))
+
     async def add(self, connection: AsyncConnection, row: Row) -> None:
         """Put a card on the board, and the intent to post it if it has a message of its own."""
         values = {name: getattr(row, name) for name in Row.__slots__} | {"body": dict(row.body)}
@@ -292,6 +304,7 @@ class Board:
         old = select(cards_table.c.key).where(cards_table.c.ended < before)
         lapsed = rejections_table.c.expires_at < before
         async with self._database.write() as connection:
+            await self.turn(connection)
             for table in (card_stories_table, acts_table):
                 await connection.execute(delete(table).where(table.c.card.in_(old)))
             await connection.execute(delete(rejections_table).where(lapsed))
@@ -301,6 +314,7 @@ class Board:
         """Forget what a person did; what it led to stays, by nobody."""
         nobody = {"person": ""}
         async with self._database.write() as connection:
+            await self.turn(connection)
             await connection.execute(delete(acts_table).where(acts_table.c.person == person))
             for column in (cards_table.c.acknowledged_by, cards_table.c.snoozed_by):
                 await connection.execute(update(cards_table).where(column == person).values({column.name: ""}))

@@ -53,7 +53,7 @@ class Deploys:
         self._redact = redact
 
     async def add(self, deploy: Deploy) -> bool:
-        """Keep a deployment, and let the open stories of its service show it; False if it was kept before.
+        """Keep a deployment, and let its service's open stories and alerts show it; False if it was kept before.
 
         All of it is committed when this returns.
         """
@@ -63,6 +63,7 @@ class Deploys:
             insert = self._database.insert(deploys_table).values(values).on_conflict_do_nothing()
             is_new = (await connection.execute(insert.returning(deploys_table.c.id))).first() is not None
             if is_new:
+                await self._board.turn(connection)
                 await self._show(connection, kept)
         return is_new
 
@@ -87,9 +88,9 @@ class Deploys:
             await connection.execute(delete(deploys_table).where(deploys_table.c.at < before))
 
     async def _show(self, connection: AsyncConnection, deploy: Deploy) -> None:
-        """Let the messages of the service's open stories be edited, and those of the groups that tell them."""
+        """Let the messages of the service's open stories and alerts be edited, and of the groups that tell them."""
         cards = cards_table.c
-        rows = await self._board.find(connection, cards.kind == "story", cards.ended.is_(None))
+        rows = await self._board.find(connection, cards.kind.in_(("story", "alert")), cards.ended.is_(None))
         for row in rows:
             if self.same((row.service,), (deploy.service,)) and deploy.at >= row.opened - BEFORE_S:
                 for key in filter(None, (row.key, row.inside)):

@@ -308,7 +308,7 @@ def _blind(facts: Facts, frame: Frame) -> list[str]:
     """Return what of the day nobody looked at, in sentences; sources that are down now are needs, not told here."""
     if not facts.sources:
         return ["No log source is set up."]
-    told = []
+    told, unwatched = [], []
     for seen in facts.sources:
         outages = [each for each in seen.outages if each[1] is not None]
         told += [f"{seen.stream} could not be scanned {_between(each, frame)} {frame.zone_name}." for each in outages]
@@ -316,11 +316,21 @@ def _blind(facts: Facts, frame: Frame) -> list[str]:
             told.append(f"{seen.stream} was never scanned.")
         elif seen.down is None and seen.scanned_at < frame.until - _patience_s(frame):
             told.append(f"{seen.stream} was last scanned {_moment(seen.scanned_at, frame)} {frame.zone_name}.")
+        elif seen.lines == 0 and seen.down is None:
+            told.append(f"No line came from {seen.stream}.")
         elif not seen.lines and seen.down is None:
-            told.append(f"No line came from {seen.stream}." if seen.lines == 0 else f"{seen.stream} was not watched.")
+            unwatched.append(seen.stream)
+    if unwatched:
+        told.append(f"{_some(unwatched)} {'was' if len(unwatched) == 1 else 'were'} not watched.")
     if facts.missed_s >= MISSED_S:
         told.append(f"I was not running for {span(facts.missed_s)} of it.")
     return told
+
+
+def _some(names: Sequence[str]) -> str:
+    """Return names as one reads them out, at most three of them."""
+    told = [*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])]  # noqa: PLR2004 - as many as one reads
+    return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))
 
 
 def _patience_s(frame: Frame) -> float:

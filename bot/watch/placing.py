@@ -1,6 +1,6 @@
 """Puts cards where routing says they belong: rows of the board and intents to post, in the caller's transaction.
 
-Whoever places cards does so alone over all replicas, so that a channel's budget is counted once.
+Whoever places cards has the board's turn (`Board.turn`), so that a channel's budget is counted once over all replicas.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -21,9 +21,6 @@ from bot.watch.rejections import Rejections
 from bot.watch.routing import RANK, Decision, Known, Matter, Rules, decided, fingerprint_of, group_key, hour_of
 from ingest.database import Database
 from ingest.types import Clock
-
-TURN = 0x636F70696C6F74
-"""Names the turn of whoever places cards, among Postgres's advisory locks: "copilot" in ASCII."""
 
 SHOWN = ("root", "group")
 
@@ -47,11 +44,6 @@ class Placer:
         self._preferences = preferences
         self._rejections = rejections
         self._clock = clock
-
-    async def turn(self, connection: AsyncConnection) -> None:
-        """Wait for our turn to place cards, which lasts until the transaction ends. On SQLite every writer has it."""
-        if not self._database.is_sqlite:
-            await connection.execute(select(func.pg_advisory_xact_lock(TURN)))
 
     def zone_of(self, channel: str | None) -> tzinfo:
         """Return the zone in which times are told in a channel."""

@@ -4,6 +4,8 @@ Each is one transaction, and doing it twice is doing it once. What is returned i
 cannot be done is said by Misused. Everything is written down with who and when.
 """
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, tzinfo
 
 from sqlalchemy import select
@@ -41,7 +43,7 @@ class Presses:
 
     async def acknowledge(self, key: str, person: str, at: float) -> str:
         """Let a card say that somebody has it; the last one who does so is named. Raises Misused."""
-        async with self._database.write() as connection:
+        async with self._turn() as connection:
             row = await self._going(connection, key, "acknowledge", at)
             done = f"You have acknowledged {name_of(key)}."
             if row.acknowledged_by == person or await self._acted(connection, row, "acknowledged", person, at):
@@ -55,7 +57,7 @@ class Presses:
         if not SHORTEST_SNOOZE_S <= seconds <= LONGEST_SNOOZE_S:
             raise Misused("A snooze lasts from a minute to 30 days: write it such as 1h or 24h.")
         until = at + seconds
-        async with self._database.write() as connection:
+        async with self._turn() as connection:
             row = await self._going(connection, key, "snooze", at)
             if not await self._acted(connection, row, "snoozed", person, at):
                 await self._board.acted(connection, row, "snoozed", person, at)
@@ -67,7 +69,7 @@ class Presses:
         """Let a story, and those like it, be no anomaly for 30 days. Raises Misused."""
         row = await self._board.card(key)
         report = await self._report(row) if row is not None else None
-        async with self._database.write() as connection:
+        async with self._turn() as connection:
             row = await self._get(connection, key)
             if row.kind != "story" or report is None:
                 raise Misused(_only_stories(row))
@@ -82,7 +84,7 @@ class Presses:
 
     async def undo(self, rejection_id: str, person: str, at: float) -> str:
         """Take a rejection back. Raises Misused where there is none, or it is over."""
-        async with self._database.write() as connection:
+        async with self._turn() as connection:
             rejection = await self._rejections.get(connection, rejection_id)
             if rejection is None:
                 raise Misused(f"There is nothing to undo any more; {LIST}.")
@@ -101,7 +103,7 @@ class Presses:
         """Return a first look at a story or at alerts, as Markdown for its thread. Raises Misused."""
         row = await self._board.card(key)
         text = await self._telling.look(row, audience) if row is not None else None
-        async with self._database.write() as connection:
+        async with self._turn() as connection:
             row = await self._get(connection, key)
             if text is None:
                 raise Misused(f"There is nothing to look into here; {LIST}.")
@@ -129,6 +131,13 @@ class Presses:
             found = await self._board.find(connection, cards_table.c.kind == kind, begins, holds)
         same = [row for row in found if name_of(row.key) == told]
         return max(same, key=lambda row: (row.ended is None, row.opened), default=None)
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[AsyncConnection]:
+        """Open a transaction in which nobody else changes cards."""
+        async with self._database.write() as connection:
+            await self._board.turn(connection)
+            yield connection
 
     async def _get(self, connection: AsyncConnection, key: str) -> Row:
         found = await self._board.find(connection, cards_table.c.key == key)

@@ -43,7 +43,7 @@ class Rounds:
         """Do what is due; return the channels for which something waits then."""
         wishes = await self._placer.wishes()
         async with self._database.write() as connection:
-            await self._placer.turn(connection)
+            await self._board.turn(connection)
             woken = await self._sources.overdue(connection, wishes)
             woken |= await self._unsnoozed(connection)
             woken |= await self._released(connection, wishes)

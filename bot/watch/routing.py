@@ -155,7 +155,7 @@ def decided(matters: Sequence[Matter], rules: Rules, known: Known) -> list[Decis
     for channel, numbers in wanted.items():
         rest = rules.per_hour - known.used.get(channel, 0)
         if len(numbers) > rest:
-            why = f"more than {rules.per_hour} new messages an hour"
+            why = f"more than {rules.per_hour} new message{'s' * (rules.per_hour != 1)} an hour"
             for number in numbers:
                 key = matters[number].key
                 decisions[number] = Decision(key, "group", channel, why, inside=group_key(channel, known.now))

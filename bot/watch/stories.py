@@ -443,7 +443,10 @@ def _member(brief: Brief, row: Row) -> str:
 
 def _why(crowd: Crowd) -> list[str]:
     why = crowd.row.why or next((each.why for each in crowd.members if each.why), "")
-    return [*([f"in one message: {line(why, MOST_LINE)}"] if why else []), as_of(crowd.now, crowd.now, crowd.zone)]
+    reason = [f"in one message: {line(why, MOST_LINE)}"] if why else []
+    all_told = len(crowd.members) <= MOST_MEMBERS  # else the last line says so
+    lists = ["/copilot incidents has their buttons"] if all_told and any(map(is_open, crowd.members)) else []
+    return [*reason, *lists, as_of(crowd.now, crowd.now, crowd.zone)]
 
 
 # A source of which nothing is known

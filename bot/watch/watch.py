@@ -113,6 +113,7 @@ class Watch:
         fault: Callable[[str], None],
     ) -> None:
         self._database = database
+        self._board = board
         self._placer = placer
         self._matching = Matching(database, board, placer)
         self._sources = Sources(board, placer)
@@ -178,7 +179,7 @@ class Watch:
         self, connection: AsyncConnection, wishes: Mapping[str, Preference], scanned: Scanned, seen: Seen
     ) -> frozenset[str]:
         stream, now = scanned.stream.name, self._clock()
-        await self._placer.turn(connection)
+        await self._board.turn(connection)
         reports = list({report.id: report for report in scanned.reports}.values())
         woken = await self._matching.tell(connection, wishes, stream, reports, now=now, unread=seen.unread)
         down = scanned.saved.down_since

@@ -21,6 +21,9 @@ WORDS: dict[Kind, str] = {
 }
 
 
+MOSTLY = 0.5
+"""Lines below which a time is too short to say how many are usual in it."""
+
 MOST_NAMED = 160
 """Characters of a template in a sentence; it stands in full below."""
 
@@ -79,7 +82,7 @@ def figures(signal: Signal, unit: Unit = "") -> str:
         case "new":
             return f"{_lines(observed)} in {_span(minutes)}, never seen before"
         case "rise" | "fall" | "restarts":
-            return f"{_lines(observed)} in {_span(minutes)}, usually {plain(usual)}"
+            return f"{_lines(observed)} in {_span(minutes)}, usually {_usual(usual, minutes)}"
         case "silence":
             return f"nothing for {_span(minutes)}, overdue after {_span(int(usual))}"
         case "drift":
@@ -107,6 +110,14 @@ def _short(template: str) -> str:
 
 def _lines(count: float) -> str:
     return "1 line" if count == 1 else f"{plain(count)} lines"
+
+
+def _usual(count: float, minutes: int) -> str:
+    """Return what is usual in so many minutes; where that is hardly ever one, what is in an hour or a day."""
+    if count >= MOSTLY or not count:
+        return plain(count)
+    hour = count * 60 / minutes
+    return f"{plain(hour)} an hour" if hour >= MOSTLY else f"{plain(hour * 24)} a day"
 
 
 def _span(minutes: int) -> str:

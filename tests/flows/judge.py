@@ -184,6 +184,8 @@ class Judge:
         for card in self._cards.values():
             for message in card.messages[:1]:
                 text = json.dumps([message["text"], message.get("blocks")], ensure_ascii=False)
+                if card.row["kind"] == "story" and card.row["severity"] not in self._severities(card):
+                    yield f"{card.key} is {card.row['severity']}"
                 for words, wanted in self._expected(card):
                     if (words in text) != wanted:
                         yield f"{card.key} {'does not say' if wanted else 'says'} {words!r}: {message['text'][:90]!r}"
@@ -199,7 +201,7 @@ class Judge:
                 yield "Recovered after ", not rejected and not going
                 if not rejected:
                     yield shown.also[0], True
-                    yield f"{shown.severity if not going else self._worst(card, self._end)} ·", True
+                    yield f"{card.row['severity']} ·", True
             case "group":
                 members = [each for each in self._cards.values() if each.row["inside"] == card.key]
                 going_ = [each for each in members if each.row["ended"] is None and each.row["rejected"] is None]
@@ -229,7 +231,7 @@ class Judge:
                 continue
             seen_at = self._seen_at(card)
             if self._is_shadow(card):
-                if seen_at is not None or card.row["place"] != "shadow":
+                if seen_at is not None or card.row["place"] not in {"shadow", "none"}:
                     yield f"{card.key} is in shadow, and {card.row['place']}"
                 continue
             if seen_at is not None:
@@ -272,10 +274,25 @@ class Judge:
             worst = max(worst, report.severity, key=RANK.__getitem__)
         return worst
 
+    def _severities(self, card: Card) -> set[str]:
+        """Return how severe a card may be in the end: as it was told, or as somebody saw it told at each scan."""
+        seen, going = "low", False
+        for tick in [*self._scans(card.stream), self._end]:
+            last = {report.id: report for _, report in self._tellings(card, tick)}
+            now_going = [report.severity for report in last.values() if report.ended is None]
+            over = max(last.values(), key=lambda each: each.ended or 0.0, default=None)
+            worst = max(now_going or ([over.severity] if over else ["low"]), key=RANK.__getitem__)
+            seen = max(worst, seen, key=RANK.__getitem__) if going else worst if now_going or seen == "low" else seen
+            going = bool(now_going)
+        return {self._worst(card, self._end), seen}
+
+    def _scans(self, stream: str) -> list[float]:
+        down = self._town.streams[stream].down
+        return [tick for tick in self._ticks if not any(begin <= tick < end for begin, end in down)]
+
     def _looked(self, stream: str, first: float, last: float) -> bool:
         """Whether somebody scanned a source between two times."""
-        down = self._town.streams[stream].down
-        return any(first < tick < last and not any(a <= tick < b for a, b in down) for tick in self._ticks)
+        return any(first < tick < last for tick in self._scans(stream))
 
     def _open(self, card: Card) -> Iterator[Span]:
         """Yield when a card's matter went on, as it was told."""

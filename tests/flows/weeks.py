@@ -131,7 +131,7 @@ def spans(rng: random.Random, begin: float, end: float, a_day: float, longest: t
     at = begin
     while a_day and (at := at + rng.expovariate(a_day) * DAY_S) < end:
         length = rng.uniform(0.2, 1.0) * rng.choice(longest)
-        yield at, at + length
+        yield at, min(at + length, end)
         at += length
 
 

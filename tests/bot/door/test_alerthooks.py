@@ -1,5 +1,6 @@
 """`POST /alerts/...` over real HTTP: who may send, what is understood, and that 200 means committed."""
 
+import asyncio
 import gzip
 import hashlib
 import hmac
@@ -12,7 +13,7 @@ import aiohttp
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bot.door.alerts import ALERTMANAGER, GRAFANA, MOST_BYTES, PAGERDUTY, AlertHooks
+from bot.door.alerts import ALERTMANAGER, AT_ONCE, GRAFANA, MOST_BYTES, PAGERDUTY, AlertHooks
 from bot.door.door import Door
 from bot.watch.alerts import Alert, Group
 
@@ -196,6 +197,25 @@ async def test_only_who_knows_the_secret_may_send(way: Way, secrets: tuple[str, 
     status, answer = await way.page(b"no JSON", *secrets)
     assert (status, "http.pagerduty_secret" in answer["error"]) == (401, True)
     assert (await way.post(PAGERDUTY, INCIDENT, BEARER))[0] == 401
+
+
+async def test_slow_bodies_that_nobody_signed_keep_no_alerts_of_others_waiting(way: Way) -> None:
+    """Whoever can reach the door could have kept Alertmanager out with a few of them."""
+    enough = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        yield b"{"
+        await enough.wait()
+
+    async def sent() -> int:
+        async with way.session.post(f"{way.url}{PAGERDUTY}", data=slow()) as response:
+            return response.status
+
+    slow_ones = [asyncio.create_task(sent()) for _ in range(2 * AT_ONCE)]
+    async with asyncio.timeout(10):
+        assert (await way.post(ALERTMANAGER, FIRING))[0] == 200
+    enough.set()
+    assert set(await asyncio.gather(*slow_ones)) == {401}
 
 
 @pytest.mark.parametrize("way", [(None, None)], indirect=True)

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Self
 
+from sqlalchemy import text
+
 from bot.types import Brief, Card, Hint
 from bot.watch.board import Board, Row
 from bot.watch.catalogue import Catalogue, Service
@@ -161,6 +163,11 @@ class Desk:
         card = await self.telling.card(key, audience)
         assert card is not None
         return text_of(card)
+
+    async def waiting(self) -> bool:
+        """Whether somebody waits for a lock of Postgres's."""
+        async with self.database.read() as connection:
+            return bool(await connection.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")))
 
     async def row(self, key: str = "story:shop:12") -> Row:
         """Return a card as the board has it."""

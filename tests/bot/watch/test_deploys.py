@@ -1,5 +1,6 @@
 """Deployments: kept once each, without secrets, matched by what services are called, shown by their stories' cards."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -88,6 +89,33 @@ async def test_an_open_story_of_the_service_shows_it(desk: Desk, kept: Deploys) 
         await kept.add(replace(DEPLOY, service="checkout-api"))
     keys = ("story:shop:12", "group:C0SHOP:2026-11-18T12", "story:shop:13", "story:shop:11")
     assert [(await desk.row(key)).wanted for key in keys] == [2, 2, 1, 1]
+
+
+async def test_an_open_alert_of_the_service_shows_it(desk: Desk, kept: Deploys) -> None:
+    """As a story does: its card told of deployments, but one that came after it was never seen there."""
+    await desk.with_(row(key="alert:grafana:f:1", kind="alert"))
+    await kept.add(DEPLOY)
+    assert (await desk.row("alert:grafana:f:1")).wanted == 2
+
+
+@pytest.mark.parametrize("who", ["deploy", "press"])
+async def test_who_changes_several_cards_waits_while_a_scan_does(desk: Desk, kept: Deploys, who: str) -> None:
+    """Or two of them wait for each other's cards, and Postgres ends one: the deployment would be lost."""
+    if desk.database.is_sqlite:
+        pytest.skip("SQLite has one writer at a time")
+    group = "group:C0SHOP:2026-11-18T12"
+    await desk.with_(row(key=group, kind="group", service="", fingerprint="g"))
+    await desk.with_(row(inside=group), report())
+    async with desk.database.write() as connection:
+        await desk.board.turn(connection)
+        await desk.board.change(connection, group)
+        work = kept.add(DEPLOY) if who == "deploy" else desk.presses.acknowledge("story:shop:12", "U1", desk.now)
+        other = asyncio.create_task(work)
+        while not await desk.waiting():
+            await asyncio.sleep(0.01)
+        await desk.board.change(connection, "story:shop:12")
+    await other
+    assert (await desk.row()).wanted == 3
 
 
 async def test_a_deployment_long_before_a_story_changes_no_card(desk: Desk, kept: Deploys) -> None:
