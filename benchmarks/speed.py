@@ -1,8 +1,8 @@
 #!/usr/bin/env python
 """Speed and memory of the real program: `make bench`, with CORPUS=dir and LOGS=dir for folders of your own.
 
-CORPUS has runbooks/ and postmortems/ in it; it is only read. Every figure is the median of three runs, with the load
-average before them; targets stand beside, and nothing fails on a slow figure.
+CORPUS has runbooks/ and postmortems/ in it; it is only read. Every figure is the median of three runs, those of cards
+and floods are of one, with the load average before them; targets stand beside, and nothing fails on a slow figure.
 """
 
 import argparse
@@ -10,11 +10,11 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from benchmarks import mentions, scanning, searching, start, syncing
+from benchmarks import cards, mentions, scanning, searching, start, syncing
 from benchmarks.corpus import QUESTIONS, labelled
 from benchmarks.figures import HEADS, Figure, say, table
 
-PARTS = ("start", "sync", "search", "mentions", "scan")
+PARTS = ("start", "sync", "search", "mentions", "scan", "cards")
 
 
 def main() -> None:
@@ -45,6 +45,8 @@ def _figures(folder: Path, corpus: Path | None, asked: argparse.Namespace) -> li
         figures += asyncio.run(mentions.figures(folder, questions, asked.runs, asked.mentions))
     if "scan" in asked.only:
         figures += scanning.figures(folder, asked.logs and asked.logs.resolve(), asked.runs)
+    if "cards" in asked.only:
+        figures += cards.figures(folder)
     return figures
 
 

@@ -406,7 +406,7 @@ class WatchSettings(_Group):
 
     channel: ChannelId | None = _option(
         None,
-        "where stories go whose service names no channel; none shows them in the home tab alone",
+        "where stories go whose service names no channel; none shows them in the home tab and /copilot incidents alone",
         must="a channel's id such as C0123ABCD",
     )
     every: str = _option(
@@ -492,7 +492,7 @@ class Settings(_Group):
     )
     owner: str | None = _option(
         None,
-        "the Slack user or channel that is told when Claude's budget is used up or its key refused",
+        "the Slack user or channel that is told what only they can mend: Claude's budget or key, refused messages",
         must="a Slack id such as U0123ABCD or C0123ABCD",
         pattern=r"^[UWCG][A-Z0-9]{2,}$",
     )

@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
+from bot.journal.inbox import Arrival, Event, Taken
 from bot.slack.cards import fallback
 from bot.slack.markdown import clean, inert
 from bot.slack.mentions import html_unescaped
@@ -20,6 +21,9 @@ from bot.types import Hint
 from bot.watch.once import Once
 from ingest.redact import Redact
 from ingest.types import NOBODY, Audience
+
+ALERT: Final = "alert"
+"""The kind of event of an alert that a bot posted: written down as all events are, and looked up in its turn."""
 
 SUBTYPES: Final = frozenset({None, "bot_message"})
 """New messages of bots: https://docs.slack.dev/reference/events/message/bot_message. Edits have another one."""
@@ -80,18 +84,26 @@ class AlertBots:
         self._redact = redact
         self._one_by_one = asyncio.Lock()
 
-    async def heard(self, event: Mapping[str, Any]) -> bool:
-        """Return whether an event is an alert bot's message; if so, what is to be said of it is committed.
+    def posted(self, event: Mapping[str, Any]) -> bool:
+        """Return whether an event is a message of an alert bot."""
+        return event.get("type") == "message" and event.get("bot_id") in self._alerted.bots - {self._me}
 
-        Whatever breaks is raised: an event that is not acknowledged, Slack sends again.
-        """
-        if event.get("type") != "message" or event.get("bot_id") not in self._alerted.bots - {self._me}:
-            return False
+    def arrival(self, body: Mapping[str, Any]) -> Arrival | None:
+        """Return the alert in the body of a bot's message, None where nothing is to be said of it."""
+        event = body["event"]
         text = self._redact(said_in(event))
-        if self._is_ours(event) and text and not any(_OVER.match(line) for line in text.split("\n")[:2]):
-            async with self._one_by_one:  # a flood of the same is looked up once
-                await self._answer(str(event["channel"]), str(event["ts"]), text)
-        return True
+        if not self._is_ours(event) or not text or any(_OVER.match(line) for line in text.split("\n")[:2]):
+            return None
+        channel, ts = str(event["channel"]), str(event["ts"])
+        alert = Event(ALERT, str(event["bot_id"]), channel, text, ts, ts)
+        return Arrival(alert, event_id=str(body["event_id"]), gesture=f"{channel}:{ts}")
+
+    async def answered(self, taken: Taken) -> str:
+        """Say what may fit an alert, unless that was said of one like it, and return the outcome in a word."""
+        event = taken.event
+        async with self._one_by_one:  # a flood of the same is looked up once
+            is_told = await self._answer(event.channel, event.thread or "", event.text)
+        return "told" if is_told else "passed over"
 
     def _is_ours(self, event: Mapping[str, Any]) -> bool:
         channel = str(event.get("channel", ""))
@@ -99,15 +111,18 @@ class AlertBots:
         listed = not self._rules.channels or channel in self._rules.channels
         return is_root and listed and event.get("subtype") in SUBTYPES and bool(event.get("ts"))
 
-    async def _answer(self, channel: str, ts: str, text: str) -> None:
+    async def _answer(self, channel: str, thread: str, text: str) -> bool:
         if await self._alerted.once.said(channel, text):
-            return
+            return False
         readers = await self._readers.of(channel)
         if readers == NOBODY:
-            return
+            return False
         runbook, similar = await self._alerted.hints.on(text, (), readers)
-        if (runbook or similar) and await self._alerted.once.say(channel, ts, text, content(runbook, similar)):
-            self._wake([channel])
+        if not (runbook or similar):
+            return False
+        is_new = await self._alerted.once.say(channel, thread, text, content(runbook, similar))
+        self._wake([channel])
+        return is_new
 
 
 def said_in(event: Mapping[str, Any]) -> str:

@@ -22,8 +22,8 @@ from bot.journal.outbox import Intent, Outbox, Posting, State
 from bot.slack import cards
 from bot.slack.above import Reader
 from bot.slack.acts import NOTICE, Acts, Journal, Threads, answer_key
-from bot.slack.alertbots import AlertBots, Alerted
-from bot.slack.buttons import Wish
+from bot.slack.alertbots import ALERT, AlertBots, Alerted
+from bot.slack.buttons import PRESS, Wish
 from bot.slack.calls import CALL_S, LOCKED_OUT, Away, Busy, Unsure, WebCalls
 from bot.slack.catchup import CatchUp, Summary
 from bot.slack.channelform import SETTINGS, Asked, ChannelForm
@@ -307,6 +307,7 @@ class SlackBot:
                 surfaces.daily, pen, door=door, readers=self._readers, home=home, clock=self._clock
             )
             self._form = ChannelForm(surfaces.daily.preferences, surfaces.daily.admins, pen, door=door, people=people)
+        self._alerts = self._alert_bots()
         self._stories = None
         if surfaces.watched is not None and shelf is not None:
             self._stories = self._teller(surfaces.watched, shelf, pen)
@@ -344,10 +345,11 @@ class SlackBot:
             door,
             home=self._home.publish,
             clock=self._clock,
-            pressed=None if self._stories is None else self._stories.pressed,
             more={
+                **({} if self._stories is None else {PRESS: self._stories.pressed}),
                 **({} if self._digests is None else {DETECTOR: self._digests.decided}),
                 **({} if self._form is None else {SETTINGS: self._form.saved}),
+                **({} if self._alerts is None else {ALERT: self._alerts.answered}),
             },
         )
         asks: Mapping[str, Ask] = {
@@ -392,7 +394,7 @@ class SlackBot:
             show=self._show,
             fault=self._counts.fault,
             redact=self._surfaces.redact,
-            alert_bots=self._alert_bots(),
+            alert_bots=self._alerts,
             form=None if self._form is None else self._ask_form,
         )
 

@@ -9,6 +9,9 @@ from bot.slack.cards import AGAIN, FEEDBACK, NOTED, SHARE, SHOW_SOURCE, UNMUTE
 from bot.slack.digests import DETECTOR, decision
 from bot.slack.storycards import CARD, LABELS
 
+PRESS = "press"
+"""The kind of event of a press on a card."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wish:
@@ -130,7 +133,7 @@ def _card(press: _Press) -> Event | None:
             return None
         text = f"snooze {seconds}"
     thread = press.thread if press.replied else None
-    return Event("press", press.user, press.channel, text, thread=thread, about=about)
+    return Event(PRESS, press.user, press.channel, text, thread=thread, about=about)
 
 
 def _detector(press: _Press) -> Event | None:

@@ -138,8 +138,6 @@ class Listeners:
         """Commit the event before anybody acknowledges it. A failed commit is no ack: then Slack sends it again."""
         if body.get("type") == "event_callback":
             self._readers.heard(body["event"])
-            if self._alert_bots is not None and await self._alert_bots.heard(body["event"]):
-                return BoltResponse(status=200)
         if "command" in body:
             context["form"] = channelform.asked(body)
         arrival = _without_secrets(await self._arrival(body), self._redact)
@@ -159,6 +157,8 @@ class Listeners:
             return commands.arrival(body)
         if (understood := INTERACTIONS.get(str(body.get("type")))) is not None:
             return understood(body)
+        if self._alert_bots is not None and self._alert_bots.posted(body.get("event") or {}):
+            return self._alert_bots.arrival(body)
         heard = mentions.arrival(body, self._me.user)
         if heard is None:
             return await self._follow_up(body)

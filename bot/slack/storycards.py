@@ -112,7 +112,7 @@ def _blocks(card: Card, names: Names, chart: Block | None) -> list[Block]:
     if card.examples:
         blocks.append(_code("\n".join(map(_example, card.examples[:EXAMPLES]))))
     if card.changes:
-        blocks += [small("What changed, lines an hour before and now"), _code(_table(card.changes))]
+        blocks += [small("What changed, lines an hour: usually, and now"), _code(_table(card.changes))]
     blocks += hint_blocks(card.runbook, card.similar)
     if notes := _some(card.notes, NOTES, NOTE):
         blocks.append(small(" · ".join(notes)))

@@ -321,13 +321,13 @@ def _blind(facts: Facts, frame: Frame) -> list[str]:
         elif not seen.lines and seen.down is None:
             unwatched.append(seen.stream)
     if unwatched:
-        told.append(f"{_some(unwatched)} {'was' if len(unwatched) == 1 else 'were'} not watched.")
+        told.append(f"{_read_out(unwatched)} {'was' if len(unwatched) == 1 else 'were'} not watched.")
     if facts.missed_s >= MISSED_S:
         told.append(f"I was not running for {span(facts.missed_s)} of it.")
     return told
 
 
-def _some(names: Sequence[str]) -> str:
+def _read_out(names: Sequence[str]) -> str:
     """Return names as one reads them out, at most three of them."""
     told = [*names[:3], *([f"{len(names) - 3} more"] if len(names) > 3 else [])]  # noqa: PLR2004 - as many as one reads
     return " and ".join(filter(None, [", ".join(told[:-1]), told[-1]]))

@@ -134,7 +134,7 @@ class Gatherer:
         if named and row.kind == "alert":
             alerts = Alerts.of(row)
             words = ": ".join(filter(None, [alerts.name, *(each.summary for each in alerts.alerts[:1])]))
-        elif report is not None and self._readable(scope, row, report.stream):
+        elif report is not None and self._readable(scope, report.stream):
             words, template = headline(report, row.service), report.template
         return Told(
             name=name_of(row.key),
@@ -151,9 +151,9 @@ class Gatherer:
             alert=row.kind == "alert",
         )
 
-    def _readable(self, scope: Scope, row: Row, stream: str) -> bool:
-        """Whether a story may be named: what belongs to the channel may, since it was meant to be posted there."""
-        return row.channel == scope.channel or scope.may_read(self._rules.origins.get(stream, Origin()).audience)
+    def _readable(self, scope: Scope, stream: str) -> bool:
+        """Whether a source's stories may be named. That one belongs to the channel says nothing: it may be closed."""
+        return scope.may_read(self._rules.origins.get(stream, Origin()).audience)
 
     async def _reports(self, keys: Sequence[str]) -> dict[str, Report]:
         """Return the latest story of each card."""
@@ -187,7 +187,7 @@ class Gatherer:
 
     def _watches(self, scope: Scope, stream: str) -> bool:
         """Whether a source concerns a channel: its service's, or, where the stream is nobody's alone, every one."""
-        if not scope.may_read(self._rules.origins.get(stream, Origin()).audience):
+        if not self._readable(scope, stream):
             return False
         service = self._rules.catalogue.service_of((stream,))
         return scope.all_stories or service is None or self._rules.channel_of(service.name) == scope.channel

@@ -63,6 +63,7 @@ def _deploys(known: Known, since: float) -> list[str]:
     rows = [
         f"- {code(f'{each.service} {each.version}')} at {known.clock(each.at)}"
         + (f" by {code(each.who)}" if each.who else "")
+        + (f" ({code(each.link)})" if each.link else "")
         + f": {_order(apart(each, since))}"
         for each in near[-MOST_DEPLOYS:]
     ]

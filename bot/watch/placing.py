@@ -3,18 +3,21 @@
 Whoever places cards has the board's turn (`Board.turn`), so that a channel's budget is counted once over all replicas.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import tzinfo
+from hashlib import sha256
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.journal.outbox import outbox
 from bot.types import Severity
-from bot.watch.board import Board, Row, cards_table, root_key
+from bot.watch.board import Board, Row, below_intent, cards_table, root_key
 from bot.watch.detectors import shadowed
+from bot.watch.figures import lasted
 from bot.watch.names import stream_of
 from bot.watch.preferences import Preference, Preferences
 from bot.watch.rejections import Rejections
@@ -23,6 +26,29 @@ from ingest.database import Database
 from ingest.types import Clock
 
 SHOWN = ("root", "group")
+
+SNOOZE = "snooze-"
+"""Begins the name of what is said at the end of a snooze; whoever snoozed it had it until then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Whom to mention below a card's message, and for which service; `shared` is a message that tells several."""
+
+    below: str
+    service: str
+    notify: str
+    escalate_after_s: float
+    shared: bool
+
+    @property
+    def where(self) -> str:
+        """Which service is meant, where the message does not say; a name may come from a file of others."""
+        return f" in {re.sub('[^ -~]|[<>&*_~`@#]', '', self.service)}" if self.shared else ""
+
+    def what(self, call: str) -> str:
+        """Return what names this call below its message for ever."""
+        return f"{call}-{sha256(self.service.encode()).hexdigest()[:12]}" if self.shared else call
 
 
 class Placer:
@@ -78,19 +104,64 @@ class Placer:
         await self.add(connection, added)
         for row in moved:
             await self._move(connection, row)
-        for row in (*added, *moved):
-            await self.mention(connection, row)
+        await self.mention(connection, [*added, *moved])
         return frozenset(row.channel for row in (*added, *moved) if row.place in SHOWN and row.channel)
 
-    async def mention(self, connection: AsyncConnection, row: Row) -> bool:
-        """Mention whoever the settings name, once, below a message of high severity; return whether that was now."""
-        service = self.rules.catalogue.named(row.service)
-        if row.kind != "story" or row.place != "root" or row.severity != "high" or not (service and service.notify):
+    async def mention(self, connection: AsyncConnection, rows: Sequence[Row]) -> frozenset[str]:
+        """Mention whoever the settings name below stories of high severity; return the keys of the messages.
+
+        Once a story, and once a service below a message that tells several: a flood calls nobody a hundred times.
+        """
+        below = set()
+        for call in self.calls(rows):
+            host = await self._host(connection, call)
+            words = {"text": f"{mention_of(call.notify)} new{call.where}, of high severity."}
+            if host is not None and await self._board.say_below(connection, host, call.what("notify"), words):
+                below.add(host.key)
+        return frozenset(below)
+
+    async def mention_again(self, connection: AsyncConnection, rows: Sequence[Row]) -> frozenset[str]:
+        """Mention them once more where nobody has acknowledged in time; `rows` are those that nobody has."""
+        below = set()
+        for call in self.calls(rows):
+            host = await self._host(connection, call)
+            since = None if host is None else await self._said_at(connection, host, call.what("notify"))
+            if host is None or since is None or self._clock() - since < call.escalate_after_s:
+                continue
+            waited = lasted(self._clock() - since)
+            words = {"text": f"{mention_of(call.notify)} nobody has acknowledged it{call.where} for {waited}."}
+            if await self._board.say_below(connection, host, call.what("escalate"), words):
+                below.add(host.key)
+        return frozenset(below)
+
+    def calls(self, rows: Sequence[Row]) -> list[Call]:
+        """Return whom to mention below which messages, each once."""
+        found: dict[tuple[str, str], Call] = {}
+        for row in rows:
+            service = self.rules.catalogue.named(row.service)
+            if service is None or service.notify is None or not self._alarms(row):
+                continue
+            below = row.inside if row.place == "group" else row.key
+            if below is not None:
+                call = Call(below, service.name, service.notify, service.escalate_after_s, shared=below != row.key)
+                found.setdefault((below, service.name), call)
+        return list(found.values())
+
+    def _alarms(self, row: Row) -> bool:
+        if row.kind != "story" or row.place not in SHOWN or row.severity != "high" or row.ended is not None:
             return False
-        if row.ended is not None or row.acknowledged_by or row.rejected or (row.snoozed_until or 0.0) > self._clock():
-            return False
-        said = {"text": f"{mention_of(service.notify)} new, of high severity."}
-        return await self._board.say_below(connection, row, "notify", said)
+        return not (row.acknowledged_by or row.rejected or (row.snoozed_until or 0.0) > self._clock())
+
+    async def _host(self, connection: AsyncConnection, call: Call) -> Row | None:
+        found = await self._board.find(connection, cards_table.c.key == call.below)
+        return found[0] if found else None
+
+    async def _said_at(self, connection: AsyncConnection, host: Row, what: str) -> float | None:
+        """Return when somebody was called, or a snooze of it ended since; None before the first call."""
+        first, snoozed = below_intent(host, what, {}).key, below_intent(host, SNOOZE, {}).key
+        said = or_(outbox.c.key == first, outbox.c.key.startswith(snoozed, autoescape=True))
+        at: float | None = await connection.scalar(select(func.max(outbox.c.created_at)).where(said))
+        return at
 
     async def end_groups(self, connection: AsyncConnection, keys: Iterable[str]) -> None:
         """Let the messages of groups be edited: a group is over when all its members are."""

@@ -6,19 +6,14 @@ One transaction a minute; doing it twice, or on two replicas, is doing it once.
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.journal.outbox import outbox
-from bot.watch.board import Board, Row, below_intent, cards_table
-from bot.watch.figures import lasted
-from bot.watch.placing import SHOWN, Placer, mention_of
+from bot.watch.board import Board, Row, cards_table
+from bot.watch.placing import SHOWN, SNOOZE, Placer
 from bot.watch.preferences import Preference
 from ingest.database import Database
 from ingest.types import Clock
-
-SNOOZE = "snooze-"
-"""Begins the name of what is said at the end of a snooze; whoever snoozed it had it until then."""
 
 
 class Overdue(Protocol):
@@ -77,27 +72,18 @@ class Rounds:
         return await self._placer.place(connection, wishes, again=rows)
 
     async def _escalated(self, connection: AsyncConnection) -> frozenset[str]:
-        """Mention whoever the settings name for a high story: once, and again where nobody acknowledges it in time."""
-        table = cards_table.c
-        open_ = (table.kind == "story") & (table.place == "root") & (table.severity == "high") & table.ended.is_(None)
-        quiet = table.acknowledged_by.is_(None) & table.snoozed_until.is_(None) & table.rejected.is_(None)
-        rows = await self._board.find(connection, open_, quiet)
-        return _channels([row for row in rows if await self._called(connection, row)])
+        """Mention whoever the settings name for a high story: once, and again where nobody acknowledges it in time.
 
-    async def _called(self, connection: AsyncConnection, row: Row) -> bool:
-        """Mention who is to know of a story, if it is time; return whether somebody was."""
-        service = self._placer.rules.catalogue.named(row.service)
-        if service is None or service.notify is None:
-            return False
-        if await self._placer.mention(connection, row):
-            return True
-        first, snoozed = below_intent(row, "notify", {}).key, below_intent(row, SNOOZE, {}).key
-        since = or_(outbox.c.key == first, outbox.c.key.startswith(snoozed, autoescape=True))
-        at = await connection.scalar(select(func.max(outbox.c.created_at)).where(since))
-        if at is None or self._clock() - at < service.escalate_after_s:
-            return False
-        words = f"{mention_of(service.notify)} nobody has acknowledged it for {lasted(self._clock() - at)}."
-        return await self._board.say_below(connection, row, "escalate", {"text": words})
+        Whoever acknowledges one of several stories of a service in one message has seen them all.
+        """
+        table = cards_table.c
+        high = (table.kind == "story") & table.place.in_(SHOWN) & (table.severity == "high") & table.ended.is_(None)
+        rows = await self._board.find(connection, high, table.snoozed_until.is_(None), table.rejected.is_(None))
+        seen = {(row.inside, row.service) for row in rows if row.acknowledged_by is not None and row.inside}
+        waiting = [row for row in rows if row.acknowledged_by is None and (row.inside, row.service) not in seen]
+        called = await self._placer.mention(connection, waiting)
+        called |= await self._placer.mention_again(connection, waiting)
+        return _channels([row for row in waiting if row.key in called or row.inside in called])
 
     async def _ended_groups(self, connection: AsyncConnection) -> frozenset[str]:
         """End the groups whose members are all over."""

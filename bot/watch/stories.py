@@ -229,9 +229,9 @@ def _lines(known: Known) -> list[str]:
         return [f"Until {until}, nothing is posted when {what} {COMES[report.kind]} again. Undo takes that back."]
     told = []
     if (worded := known.row.body.get("worded")) and not known.over:
-        told.append(
-            f"In a sentence, by {line(str(known.row.body.get('worded_by')), MOST_NAME)}: {line(worded, MOST_LINE)}"
-        )
+        by = line(str(known.row.body.get("worded_by")), MOST_NAME)
+        at = known.clock(float(known.row.body.get("worded_at", known.row.opened)))
+        told.append(f"In a sentence of {at}, by {by}: {line(worded, MOST_LINE)}")
     if known.over:
         told.append(f"Back to usual at {known.clock(known.usual_since)}, and for {lasted(QUIET_S)} since.")
     told += [beside(deploy, report.since, known) for deploy in nearest(known.deploys, report.since)]
@@ -306,7 +306,7 @@ def chart(known: Known) -> Chart | None:
 
 
 def changes(report: Report) -> tuple[tuple[str, str, str], ...]:
-    """Return the templates of a story, with their lines an hour before and now."""
+    """Return the templates of a story, with their lines an hour, usually and now."""
     rows = report.changes[:MOST_CHANGES]
     return tuple((line(each.template, MOST_LINE), number(each.before), number(each.now)) for each in rows)
 

@@ -269,6 +269,5 @@ def _remarks(seen: Seen, now: float) -> list[str]:
 
 def _always_speaks(stream: Stream) -> bool:
     """Whether a stream has been known for a day and had lines in nearly all of its minutes."""
-    detector = stream._detector  # noqa: SLF001 - read only; a stream tells nothing of its minutes otherwise
-    minutes = detector.minute - detector.began + 1
-    return not stream.learning and minutes >= KNOWN_MINUTES and detector.ticks >= ALL_THE_TIME * minutes
+    known = not stream.learning and stream.minutes >= KNOWN_MINUTES
+    return known and stream.busy_minutes >= ALL_THE_TIME * stream.minutes

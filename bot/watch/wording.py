@@ -92,7 +92,7 @@ class Wordings:
             return False
         facts = facts_of(card)
         sentence = checked(await self._said(row, facts), facts)
-        await self.board.keep(row.key, worded=sentence, worded_by=self.writer.model)
+        await self.board.keep(row.key, worded=sentence, worded_by=self.writer.model, worded_at=self.clock())
         if sentence:
             async with self.database.write() as connection:
                 await self.board.change(connection, row.key)

@@ -90,6 +90,16 @@ class Stream:
         """Whether it is too early to tell anything."""
         return self._intake.clock < (self.tell_from or 0.0)
 
+    @property
+    def minutes(self) -> int:
+        """Return how many minutes lie between its first line and its last, both included."""
+        return self._detector.minute - self._detector.began + 1
+
+    @property
+    def busy_minutes(self) -> int:
+        """Return how many of them had lines."""
+        return self._detector.ticks
+
     # Lines in
 
     def feed(self, batch: Batch, *, last: bool = False) -> list[Report]:

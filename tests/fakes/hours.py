@@ -257,10 +257,12 @@ class Pressed:
 class Tail:
     """A scan that finds what a script says, with the cursor of the real one: how many tellings were read."""
 
-    def __init__(self, streams: Streams, story: Story, rng: random.Random) -> None:
+    def __init__(self, streams: Streams, story: Story, rng: random.Random, scanned: list[tuple[float, str, bool]]) -> None:
+        """`scanned` remembers when which stream was scanned, and whether more waited than was read."""
         self._streams = streams
         self._story = story
         self._rng = rng
+        self._scanned = scanned
 
     async def read(self, at: float) -> Scanned:
         """Return what was told since the last scan."""
@@ -280,7 +282,13 @@ class Tail:
         loud = until - sum(max(0.0, min(until, end) - max(clock, begin)) for begin, end in story.silent)
         lines += max(0, int((loud - clock) / 2.0)) if saved else 10
         stream: Any = SimpleNamespace(
-            name=story.stream, lines=lines, clock=until, learning=False, tell_from=None, _detector=STEADY
+            name=story.stream,
+            lines=lines,
+            clock=until,
+            learning=False,
+            tell_from=None,
+            minutes=STEADY.all,
+            busy_minutes=STEADY.busy,
         )
         return Scanned(
             stream,
@@ -304,6 +312,7 @@ class Tail:
     async def save(self, connection: AsyncConnection, scanned: Scanned) -> None:
         """Write it in the caller's transaction. Raises Moved."""
         await self._streams.save(connection, scanned.saved, scanned.reports)
+        self._scanned.append((now(), scanned.saved.name, scanned.behind))
 
 
 class Coarse(Bot):
@@ -387,7 +396,7 @@ class Replica:
             rejections=rejections,
             clock=now,
         )
-        scans: Mapping[str, Any] = {name: Tail(streams, each, world.rng) for name, each in town.streams.items()}
+        scans: Mapping[str, Any] = {name: Tail(streams, each, world.rng, world.scanned) for name, each in town.streams.items()}
         watch = Watch(database, board, placer, scans, dict.fromkeys(scans, Beat()), clock=now, fault=fault)
         self.bot = Coarse(**world.room(database, life, self.name, watched))
         self.alerts = Alerts(
@@ -440,6 +449,7 @@ class Hours(World):
         self.taken: list[tuple[float, Group]] = []
         self.set: list[tuple[float, str, Wanted]] = []
         self.ticked: list[Span] = []
+        self.scanned: list[tuple[float, str, bool]] = []
         self.broken: list[str] = []
         self.died: list[float] = []
         self._lock = asyncio.Lock()

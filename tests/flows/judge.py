@@ -332,6 +332,9 @@ class Judge:
         """Whether something may keep a card from being told at a time."""
         if any(begin <= at < end + JUST_S for begin, end in self._town.streams[card.stream].down):
             return True
+        scanned = [behind for when, stream, behind in self._world.scanned if stream == card.stream and when <= at]
+        if not scanned or scanned[-1]:
+            return True
         latest = max((each for each in told if each <= at), default=at)
         severity = self._worst(card, at)
         channel = str(self._channel(card))
@@ -655,8 +658,8 @@ class Judge:
                 late = [tick for tick in rounds if tick > rounds[0] + 125.0] if rounds else []
                 if len(late) <= TICKS or self._was_dying(begin, late[TICKS]) or self._is_shadow_stream(stream):
                     continue
-                told = [each for each in cards if each.row["opened"] <= late[TICKS]]
-                if not told:
+                told = [each for each in cards if (each.posted_at or late[TICKS]) <= late[TICKS]]
+                if all(each.row["ended"] is not None and each.row["ended"] < begin for each in told):
                     yield f"{stream} was down for {(end - begin) / 60:.0f} min, and nobody was told"
 
     def _is_shadow_stream(self, stream: str) -> bool:

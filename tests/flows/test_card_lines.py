@@ -1,4 +1,4 @@
-"""What a log writes, and how much of it, from the file to the message: real detection, board and sender, a fake Slack."""
+"""What a log writes, and how much of it, from the file to the message: real detection, board, sender; a fake Slack."""
 
 import json
 from collections.abc import AsyncIterator
@@ -14,15 +14,15 @@ from tests.bot.slack.room import Room
 from tests.bot.slack.test_storycards import harmless
 from tests.bot.watch.desk import report
 from tests.bot.watch.station import Scripted
-from tests.fakes.slack import text_of
-from tests.flows.test_watch_flow import HOUR, MINUTE, Program, begun, roots
+from tests.fakes.slack import INCIDENTS, text_of
+from tests.flows.test_watch_flow import HOUR, MINUTE, begun, roots
 from tests.ingest.anomalies.shop import BEGIN
 
 LIVE = b"<!" + b"channel>"
 
 HOSTILE = (
     LIVE + b" <!here|here> <@U0BOB> <#C0INCIDENTS> <!subteam^S0ONCALL> @here @channel",
-    b"<https://evil.example/?d=1|the fix> [the fix](https://evil.example) ![x](https://evil.example/p.png) www.evil.example",
+    b"<https://evil.example/?d=1|fix> [the fix](https://evil.example) ![x](https://evil.example/p) www.evil.example",
     b"\x1b[31mred\x1b[0m \x1b]8;;https://evil.example\x07link\x1b]8;;\x07 \x00\x07",
     b"*bold* _it_ ~no~ `code` ``` fence ``` > quote # head :fire: &lt;!channel&gt; &amp;",
     "\u202egnp.exe \u200b\ufeff\U000e0041 \u2066".encode() + b"\xff\xfe",
@@ -102,7 +102,7 @@ async def test_a_thousand_stories_in_one_scan_are_one_message(room: Room, tmp_pa
     assert after["ts"] == message["ts"]
     assert text_of(after).startswith("All over: 1,000 stories in ")
     assert len(room.slack.called("chat.postMessage")) == 1
-    assert len(room.slack.messages(message["channel"] if "channel" in message else "C0INCIDENTS")) == 1
+    assert len(room.slack.messages(INCIDENTS)) == 1
     for each in said(room):
         harmless(content(each))
 

@@ -41,6 +41,8 @@ def upgrade() -> None:
     op.create_index("ix_cards_fingerprint", "cards", ["fingerprint"])
     op.create_index("ix_cards_inside", "cards", ["inside"])
     op.create_index("ix_cards_opened", "cards", ["opened"])
+    unshown = sa.text("shown < wanted")
+    op.create_index("ix_cards_unshown", "cards", ["place"], sqlite_where=unshown, postgresql_where=unshown)
     op.create_table(
         "card_stories",
         sa.Column("stream", sa.String(length=200), nullable=False),

@@ -201,10 +201,11 @@ async def test_only_who_knows_the_secret_may_send(way: Way, secrets: tuple[str, 
 
 async def test_slow_bodies_that_nobody_signed_keep_no_alerts_of_others_waiting(way: Way) -> None:
     """Whoever can reach the door could have kept Alertmanager out with a few of them."""
-    enough = asyncio.Event()
+    begun, enough = asyncio.Semaphore(0), asyncio.Event()
 
     async def slow() -> AsyncIterator[bytes]:
         yield b"{"
+        begun.release()
         await enough.wait()
 
     async def sent() -> int:
@@ -212,6 +213,8 @@ async def test_slow_bodies_that_nobody_signed_keep_no_alerts_of_others_waiting(w
             return response.status
 
     slow_ones = [asyncio.create_task(sent()) for _ in range(2 * AT_ONCE)]
+    for _ in slow_ones:
+        await begun.acquire()
     async with asyncio.timeout(10):
         assert (await way.post(ALERTMANAGER, FIRING))[0] == 200
     enough.set()

@@ -34,14 +34,13 @@ SERVICES = (Service("checkout", ("checkout",), CHANNEL, notify="U0ANA", escalate
 
 @dataclass(frozen=True)
 class Minutes:
-    """What a stream knows of its minutes: the first, the last, and in how many of them there was a line."""
+    """What a stream knows of its minutes: how many there were, and in how many of them there was a line."""
 
-    began: int
-    minute: int
-    ticks: int
+    all: int
+    busy: int
 
 
-STEADY, RESTING, NEWBORN = Minutes(0, 4_320, 4_320), Minutes(0, 4_320, 2_500), Minutes(0, 10, 10)
+STEADY, RESTING, NEWBORN = Minutes(4_321, 4_320), Minutes(4_321, 2_500), Minutes(11, 10)
 
 
 @dataclass
@@ -57,7 +56,7 @@ class Scripted:
     lines: int = 10
     counted: int = 0
     clock: float | None = None
-    detector: Minutes = NEWBORN
+    minutes: Minutes = NEWBORN
     learning_until: float | None = None
 
     async def read(self, now: float) -> Scanned:
@@ -71,7 +70,8 @@ class Scripted:
             clock=clock,
             learning=self.learning_until is not None,
             tell_from=self.learning_until,
-            _detector=self.detector,
+            minutes=self.minutes.all,
+            busy_minutes=self.minutes.busy,
         )
         down_since = ((before.down_since if before else None) or now) if self.down else None
         version = before.version + 1 if before else 1

@@ -326,6 +326,14 @@ async def test_a_channel_to_which_no_story_goes_is_told_of_all_that_everybody_ma
     assert "checkout" not in text_of(await town.digests.today(PAY, town.now))
 
 
+async def test_a_story_is_not_named_in_its_channel_once_its_source_is_closed_there(town: Town) -> None:
+    """Who may read it is asked when the digest is told, not when the story came."""
+    await town.story(12, "2026-11-19 10:00", replace(report(), stream="pay", template="card 4711 declined"))
+    shown = text_of(await town.digests.today(OPS, town.now))
+    assert "a story that not everybody here may read" in shown
+    assert "declined" not in shown
+
+
 async def test_documents_that_were_closed_meanwhile_are_not_named(town: Town) -> None:
     """They were cited when everybody could read them."""
     await town.asked("a", "why?", "answered", "2026-11-19 11:00")

@@ -182,6 +182,29 @@ async def test_whoever_has_it_is_not_called_again(station: Station, changes: dic
     assert not [each for each in await station.posts() if "escalate" in each]
 
 
+async def test_a_flood_calls_a_service_once_and_again(station: Station) -> None:
+    """Below the one message that tells it, however many stories that are; who acknowledges one has seen them."""
+    await station.told(*(report(id=number, template=f"line {number}") for number in range(12, 40)))
+    assert [each for each in await station.posts() if "card:group" in each]
+    station.now = NOON + HOUR
+    await station.rounds().go()
+    await station.rounds().go()
+    below = [each for each in await station.posts() if "below:" in each]
+    assert sorted([await station.words(each.split(" ", 1)[1]) for each in below]) == [
+        "<@U0ANA> new in checkout, of high severity.",
+        "<@U0ANA> nobody has acknowledged it in checkout for 60 min.",
+    ]
+
+
+async def test_one_acknowledged_story_of_a_flood_ends_the_calling(station: Station) -> None:
+    """Somebody is there."""
+    await station.told(*(report(id=number, template=f"line {number}") for number in range(12, 40)))
+    await station.change("story:shop:20", acknowledged_by="U0BOB")
+    station.now = NOON + HOUR
+    await station.rounds().go()
+    assert not [each for each in await station.posts() if "escalate" in each]
+
+
 async def test_only_whom_the_settings_name_is_mentioned(station: Station) -> None:
     """Never for a service without `notify`, a group of users by its own mention, and not for less than high."""
     station.services = (replace(station.services[0], notify=None),)

@@ -82,7 +82,8 @@ async def test_a_posted_story_is_worded_once_by_an_edit(database: Database) -> N
     assert await wordings(desk, scribe).go() == {"C0SHOP"}
     card = await desk.telling.card(row().key)
     assert card is not None
-    assert card.lines[0].startswith("In a sentence, by claude-haiku-5-5: checkout logs payment gateway timeout 42")
+    begin = "In a sentence of 12:08 UTC, by claude-haiku-5-5: checkout logs payment gateway timeout 42"
+    assert card.lines[0].startswith(begin), "figures that change later need the time of these"
     assert card.version == 2
     assert await wordings(desk, scribe).go() == frozenset()
     assert len(scribe.heard) == 1
