@@ -1,6 +1,7 @@
 """The shared words of `bot`: questions, the events of an answer, and what people say back. Does no I/O."""
 
 import hashlib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Literal
@@ -15,6 +16,9 @@ Feeling = Literal["up", "down"]
 
 Severity = Literal["high", "medium", "low"]
 """How bad it is: `high` for errors, silence and restarts; see `ingest.anomalies.story`."""
+
+RANKS: Mapping[Severity, int] = {"high": 0, "medium": 1, "low": 2}
+"""Severities by the order in which people want to see them, the worst first."""
 
 TERMINAL = "terminal"
 """The asker at the command line, who reads the data folder anyway: no audience is asked of them."""
@@ -87,6 +91,11 @@ class Source:
     cited: str = ""
 
 
+def worst(severities: Iterable[Severity]) -> Severity:
+    """Return the highest of some severities, the lowest for none."""
+    return min(severities, key=RANKS.__getitem__, default="low")
+
+
 def digest_of(lines: str) -> str:
     """Return what identifies cited lines: 16 hex digits of their SHA-256."""
     return hashlib.sha256(lines.encode()).hexdigest()[:16]
@@ -110,6 +119,11 @@ class Done:
     tokens_out: int
     usd: float
     drew_on: tuple[str, ...] | None = None
+
+    @classmethod
+    def of_ourselves(cls, answer_id: str) -> "Done":
+        """Return the end of an answer about ourselves or the board: no document, no model, no cost."""
+        return cls("answered", None, answer_id, (), None, 0.0, 0, 0, 0.0)
 
 
 AnswerEvent = Status | Text | Source | Done

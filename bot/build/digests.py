@@ -6,19 +6,19 @@ from collections.abc import Awaitable, Callable, Collection
 from bot.build.house import House
 from bot.slack.digests import Daily, messages
 from bot.watch.detectors import Detectors
-from bot.watch.digests import Digests
+from bot.watch.digests import Admits, Digests
 from bot.watch.gather import Gatherer
-from bot.watch.stories import is_id
+from bot.watch.storycard import is_id
 
 DIGEST_S = 60
 """How often digests are looked for that are due: their times are told by the minute."""
 
 
-def digests_of(house: House) -> Digests:
-    """Return the digests of this house's channels."""
+def digests_of(house: House, admits: Admits | None = None) -> Digests:
+    """Return the digests of this house's channels; `admits` says where all who read are full members."""
     matters = house.matters
     gatherer = Gatherer(house.database, matters.rules, time.time)
-    return Digests(house.database, matters.rules, matters.preferences, gatherer, messages)
+    return Digests(house.database, matters.rules, matters.preferences, gatherer, messages, admits=admits)
 
 
 def digesting(digests: Digests, wake: Callable[[Collection[str]], None]) -> Callable[[], Awaitable[None]]:
@@ -45,4 +45,5 @@ def daily(house: House) -> Daily:
         preferences=matters.preferences,
         owners=owners,
         admins=frozenset(settings.slack.admins),
+        watched=matters.rules.channels,
     )

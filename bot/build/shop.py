@@ -19,12 +19,21 @@ PER_HOUR = 20
 
 WHO = "the shop's pipeline"
 
+SHOP = "shop"
+"""The folder of its logs, in the data folder."""
+
 
 def shop_of(settings: Settings) -> Shopkeeper | None:
     """Return the shop that these settings open, None where there is Slack, a log source, or no wish for it."""
     if settings.slack.bot_token is not None or settings.logs or not settings.workspace.shop:
         return None
-    return Shopkeeper(settings.data / "shop", time.time, channel=settings.watch.channel or LARKFIELD.channels[0].id)
+    return Shopkeeper(settings.data / SHOP, time.time, channel=settings.watch.channel or LARKFIELD.channels[0].id)
+
+
+def as_run(settings: Settings) -> Settings:
+    """Return the settings as a bot of this data folder has them: with the shop's logs, once it was opened there."""
+    shop = shop_of(settings) if (settings.data / SHOP).is_dir() else None
+    return settings if shop is None else watching(settings, shop)
 
 
 def watching(settings: Settings, shop: Shopkeeper) -> Settings:

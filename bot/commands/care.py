@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from bot.answer.budget import BREAK_S
 from bot.build.house import EXAMPLE, House, database_of, embedder, opened
+from bot.build.shop import as_run
 from bot.build.sources import Watched, sources
 from bot.build.watching import log_states, timetables
 from bot.commands import screen
@@ -35,7 +36,7 @@ from ingest.redact import redacted
 
 async def status(settings: Settings) -> int:
     """Show what is indexed, what was asked and who runs; reads only."""
-    async with opened(settings) as house:
+    async with opened(as_run(settings)) as house:
         for name, words in [
             ("Data folder", f"{settings.data} ({owner_of(settings.data) or 'no bot is running here'})"),
             ("Documents", await _documents(house)),
@@ -148,7 +149,8 @@ def _services(settings: Settings) -> str:
 
 
 def _schedules(settings: Settings) -> str:
-    return f"{len(timetables(settings))} log sources, each has one"
+    count = len(timetables(settings))
+    return f"{count} log source{'s' * (count != 1)}, each has one"
 
 
 def _writable(data: Path) -> str:

@@ -4,6 +4,7 @@ import time
 
 from bot.build.digests import digests_of
 from bot.build.house import opened
+from bot.build.shop import as_run
 from bot.commands import screen
 from bot.errors import BotError
 from bot.settings import Settings
@@ -17,7 +18,7 @@ async def digest(settings: Settings, channel: str | None, *, preview: bool) -> i
             "Digests are posted by `copilot run`, each channel's at its own time: "
             "`copilot digest --preview` shows what there is to tell of today so far."
         )
-    async with opened(settings) as house:
+    async with opened(as_run(settings)) as house:
         told = await digests_of(house).today(channel, time.time())
     for line in text_of(told).splitlines():
         screen.out(screen.visible(line))

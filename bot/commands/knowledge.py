@@ -7,6 +7,7 @@ from dataclasses import asdict, replace
 
 from bot.answer.recall import found_for
 from bot.build.house import House, Unwatched, new_id, opened, writer_of
+from bot.build.shop import as_run
 from bot.commands import screen
 from bot.errors import AlreadyRunning
 from bot.owner import owner_of, owning
@@ -113,7 +114,7 @@ def _row(rank: int, passage: Passage) -> dict[str, object]:
 
 async def ask(settings: Settings, text: str, *, as_json: bool) -> int:
     """Answer a question on the terminal; the journal keeps it. Return 1 when the answer could not be finished."""
-    async with opened(settings, chroma=True) as house, writer_of(settings) as writer:
+    async with opened(as_run(settings), chroma=True) as house, writer_of(settings) as writer:
         await fill_if_empty(house)
         question = Question(new_id(), text, asker=TERMINAL, asked_at=time.time())
         done = None

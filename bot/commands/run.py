@@ -94,7 +94,7 @@ async def _serve(
         await house.index.warmed()  # what was left is in work already
         schedule.every(EXPIRE_S, "expire", house.expire)
         schedule.every(UNMUTE_S, "alerts", alerts.unmuted)
-        schedule.every(DIGEST_S, "digest", digesting(digests_of(house), bot.wake))
+        schedule.every(DIGEST_S, "digest", digesting(digests_of(house, bot.admits), bot.wake))
         watchers.begin(bot.wake)
         await stack.enter_async_context(schedule)
         _settled()

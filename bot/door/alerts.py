@@ -69,13 +69,11 @@ class AlertHooks:
     async def pagerduty(self, request: web.Request) -> web.Response:
         """Answer PagerDuty: 200 for an incident that was taken and for its ping, 202 for what is not looked at."""
         try:
-            if self._secret is None:
-                off = "PagerDuty's events are off: set http.pagerduty_secret to the secret of the webhook."
-                raise Refused(403, off)
+            secret = _known(self._secret)
             unpackable(request)
             async with self._unsigned:
                 body = await body_of(request, MOST_BYTES)
-                _check(request, body, self._secret)
+                _check(request, body, secret)
                 event = _object(object_in(body), "event")
                 if event.get("event_type") == "pagey.ping":
                     return web.json_response({"ok": "pong"})
@@ -107,6 +105,12 @@ class AlertHooks:
             raise Refused(503, "The alerts could not be kept: send them again.") from error
         if channels:
             self._wake(channels)
+
+
+def _known(secret: str | None) -> str:
+    if secret is None:
+        raise Refused(403, "PagerDuty's events are off: set http.pagerduty_secret to the secret of the webhook.")
+    return secret
 
 
 def _check(request: web.Request, body: bytes, secret: str) -> None:

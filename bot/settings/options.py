@@ -8,7 +8,16 @@ from types import MappingProxyType
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationInfo,
+    field_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from bot.types import Severity
@@ -308,7 +317,7 @@ SPANS: Mapping[str, int] = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 Span = Annotated[str, Field(pattern=r"^[1-9][0-9]{0,4}[smhd]$")]
 """A span of time such as 90s, 15m, 24h, 7d; `seconds_of` says how long it is."""
 
-TimeOfDay = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")]
+TimeOrOff = Annotated[str, Field(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|off)$")]
 Hours = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]$")]
 ChannelId = Annotated[str, Field(pattern=r"^[CGD][A-Z0-9]{2,}$")]
 PersonId = Annotated[str, Field(pattern=r"^[UWS][A-Z0-9]{2,}$")]
@@ -397,8 +406,16 @@ class MaintenanceSettings(_Group):
 
     services: tuple[Label, ...] = _option((), "names of services; none means all", must='a list such as ["checkout"]')
     start: datetime = _option(..., "when it begins", must="a time with its zone such as 2026-11-20T22:00:00+01:00")
-    end: datetime = _option(..., "when it ends", must="a time with its zone such as 2026-11-20T23:30:00+01:00")
+    end: datetime = _option(..., "when it ends", must="a time after start such as 2026-11-20T23:30:00+01:00")
     words: str = _option("planned work", "what is done", must="a few words")
+
+    @field_validator("end")
+    @classmethod
+    def _is_after(cls, end: datetime, known: ValidationInfo) -> datetime:
+        start, kind = known.data.get("start"), "window"
+        if start is not None and (start.tzinfo is None) == (end.tzinfo is None) and end <= start:
+            raise PydanticCustomError(kind, kind)
+        return end
 
 
 class WatchSettings(_Group):
@@ -430,7 +447,7 @@ class WatchSettings(_Group):
         must="hours such as 22:00-07:00",
     )
     timezone: Zone = _option("UTC", "the zone of quiet hours and of the digest", must="a zone such as Europe/Berlin")
-    digest: TimeOfDay | Literal["off"] = _option(
+    digest: TimeOrOff = _option(
         "09:00", "when the daily digest comes, in that zone", must='a time such as 09:00, or "off"'
     )
     catalog: tuple[Folder, ...] = _option(

@@ -8,7 +8,7 @@ import asyncio
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from bot.journal.inbox import Arrival, Event, Taken
 from bot.slack.cards import fallback
@@ -19,8 +19,9 @@ from bot.slack.rules import Rules
 from bot.slack.storycards import hint_blocks
 from bot.types import Hint
 from bot.watch.once import Once
+from bot.watch.telling import Recall
 from ingest.redact import Redact
-from ingest.types import NOBODY, Audience
+from ingest.types import NOBODY
 
 ALERT: Final = "alert"
 """The kind of event of an alert that a bot posted: written down as all events are, and looked up in its turn."""
@@ -41,16 +42,6 @@ _LINK = re.compile(r"<(?:https?://|mailto:)[^|>]*(?:\|([^>]*))?>")
 _NAMED = re.compile(r"<[@#!][^|>]*(?:\|([^>]*))?>")
 _OVER = re.compile(r"^(?::[\w+-]+:|\W)*(?:resolved|recovered|ok|closed|back to normal)\b", re.IGNORECASE)
 """How Alertmanager, Grafana, Datadog, Opsgenie and CloudWatch begin when something is over."""
-
-
-class Recall(Protocol):
-    """Finds documents that may fit; `bot.watch.hints.Hints` does."""
-
-    async def on(
-        self, text: str, services: Sequence[str], audience: Audience | None, stories: Sequence[str] = ()
-    ) -> tuple[Hint | None, tuple[Hint, ...]]:
-        """Return the runbook that fits, None where none does, and past incidents like this one."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

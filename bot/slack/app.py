@@ -51,7 +51,7 @@ from bot.types import Source
 from bot.watch.board import Board
 from bot.watch.digests import DIGEST
 from ingest.redact import Redact, redact
-from ingest.types import EVERYONE, Audience, Clock
+from ingest.types import EVERYONE, NOBODY, Audience, Clock
 
 log = structlog.get_logger(__name__)
 
@@ -237,6 +237,10 @@ class SlackBot:
         for channel in channels if self._listening and not self._stopping else ():
             self._sender.wake(channel)
 
+    async def admits(self, channel: str) -> bool:
+        """Return whether all who read a channel are known to be full members."""
+        return self._listening and await self._readers.of(channel) != NOBODY
+
     async def health(self) -> Health:
         """Return how we are; reads the database."""
         link = await self._transport.link()
@@ -306,7 +310,15 @@ class SlackBot:
             self._digests = DigestDesk(
                 surfaces.daily, pen, door=door, readers=self._readers, home=home, clock=self._clock
             )
-            self._form = ChannelForm(surfaces.daily.preferences, surfaces.daily.admins, pen, door=door, people=people)
+            self._form = ChannelForm(
+                surfaces.daily.preferences,
+                surfaces.daily.admins,
+                surfaces.daily.watched,
+                pen,
+                door=door,
+                readers=self._readers,
+                people=people,
+            )
         self._alerts = self._alert_bots()
         self._stories = None
         if surfaces.watched is not None and shelf is not None:

@@ -311,3 +311,26 @@ def plain_section(text: str) -> Block:
 def small(text: str) -> Block:
     """Return a line of such text in small print."""
     return {"type": "context", "elements": [plain(short(text, limits.CONTEXT_TEXT))]}
+
+
+def rich(elements: Sequence[Block]) -> Block:
+    """Return rich text, in which Slack looks for no mention, link, markup or emoji.
+
+    https://docs.slack.dev/reference/block-kit/blocks/rich-text-block
+    """
+    return {"type": "rich_text", "elements": list(elements)}
+
+
+def rich_line(elements: Sequence[Block]) -> Block:
+    """Return a section of rich text."""
+    return {"type": "rich_text_section", "elements": list(elements)}
+
+
+def piece(text: str) -> Block:
+    """Return a piece of rich text."""
+    return {"type": "text", "text": text}
+
+
+def bold(text: str) -> Block:
+    """Return a piece of rich text in bold."""
+    return {"type": "text", "text": text, "style": {"bold": True}}

@@ -15,9 +15,11 @@ from bot.journal.outbox import Intent
 from bot.slack.cards import Block, fallback, plain, small
 from bot.slack.markdown import inert, one_line
 from bot.slack.people import People
+from bot.slack.readers import Readers
 from bot.slack.rules import Doorkeeper
 from bot.slack.stream import Pen
-from bot.watch.preferences import ADMINS_ONLY, Preference, Wanted, as_written, may_set, understood
+from bot.watch.preferences import ADMINS_ONLY, OFF, Preference, Wanted, as_written, may_set, understood
+from ingest.types import NOBODY
 
 CALLBACK = "channel_settings"
 """`callback_id` of the form; its `private_metadata` is the channel."""
@@ -31,6 +33,11 @@ VALUE = "value"
 SEVERITIES: Mapping[str, str] = {"low": "low: everything", "medium": "medium and high", "high": "high alone"}
 
 UNASKED: Mapping[str, str] = {"yes": "Yes", "no": "No: answer questions only"}
+
+STRANGERS_READ = (
+    "Nothing is saved: others than full members can read this channel, as far as Slack tells me, so I post no digest "
+    'here. Write "off" for it.'
+)
 
 IN_CHANNELS = "Type `/copilot settings` in the channel that they are for."
 
@@ -118,15 +125,20 @@ class ChannelForm:
         self,
         preferences: Preferences,
         admins: frozenset[str],
+        watched: frozenset[str],
         pen: Pen,
         *,
         door: Doorkeeper,
+        readers: Readers,
         people: People,
     ) -> None:
+        """`watched` are the channels to which stories go by copilot.toml, whoever reads there."""
         self._preferences = preferences
         self._admins = admins
+        self._watched = watched
         self._pen = pen
         self._door = door
+        self._readers = readers
         self._people = people
 
     async def view(self, asked: Asked) -> Block:
@@ -141,7 +153,9 @@ class ChannelForm:
         event = taken.event
         try:
             await self._admit(event.user)
-            kept = await self._preferences.set(event.channel, event.user, taken.at, Wanted(**json.loads(event.text)))
+            form = Wanted(**json.loads(event.text))
+            await self._check(event.channel, form)
+            kept = await self._preferences.set(event.channel, event.user, taken.at, form)
             words, outcome = f"Saved. {told(kept)}", "saved"
         except Misused as misused:
             words, outcome = str(misused), "refused"
@@ -149,6 +163,12 @@ class ChannelForm:
         await self._pen.outbox.add(Intent(f"saved:{taken.id}", "ephemeral", event.channel, payload=said, repeat=False))
         self._pen.sender.wake(event.channel)
         return outcome
+
+    async def _check(self, channel: str, form: Wanted) -> None:
+        """Raise Misused where a digest would be read by others than full members."""
+        asks = form.digest != OFF and not form.off and channel not in self._watched
+        if asks and await self._readers.of(channel) == NOBODY:
+            raise Misused(STRANGERS_READ)
 
     async def _admit(self, person: str) -> None:
         if (stranger := await self._door.stranger(person)) is not None:

@@ -12,7 +12,7 @@ from bot import limits
 from bot.errors import Misused
 from bot.journal.inbox import Event, Taken
 from bot.journal.outbox import Intent
-from bot.slack.cards import Block, button, fallback, plain, plain_section, small
+from bot.slack.cards import Block, bold, button, fallback, piece, plain, plain_section, rich, rich_line, small
 from bot.slack.catchup import Below
 from bot.slack.channelform import Preferences
 from bot.slack.markdown import inert, one_line, short
@@ -22,7 +22,8 @@ from bot.slack.sender import PLAINER
 from bot.slack.stream import Pen
 from bot.types import AnswerEvent, Done, Question, Text
 from bot.watch.detectors import Choice, refusal
-from bot.watch.digest import Bars, Digest, Need, Off, Section, detector_words, line_of, off_words, text_of
+from bot.watch.digest import Bars, Digest, Need, Section, detector_words, line_of, off_words, text_of
+from bot.watch.facts import Off
 from ingest.types import Clock
 
 DETECTOR = "detector"
@@ -85,7 +86,7 @@ class Daily:
     """What stands behind the digest, the settings of channels and the switches of detectors.
 
     `owners` returns the ids of the people and groups that may decide of a service's detectors; `admins` are those who
-    may change a channel's settings, nobody meaning every full member.
+    may change a channel's settings, nobody meaning every full member. Stories go to the channels `watched`.
     """
 
     digests: Digests
@@ -93,6 +94,7 @@ class Daily:
     preferences: Preferences
     owners: Callable[[str], frozenset[str]]
     admins: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
 
 
 # Messages
@@ -110,7 +112,7 @@ def digest_blocks(digest: Digest, *, chart: bool = True) -> list[Block]:
     """Return the message in the channel: what needs somebody first, then the chart and the counts."""
     if digest.brief:
         said = short(one_line(line_of(digest)), BRIEF)
-        return [_rich([_section([_bold(_line(digest.title)), _text(f": {said}")])])]
+        return [rich([rich_line([bold(_line(digest.title)), piece(f": {said}")])])]
     blocks: list[Block] = [{"type": "header", "text": plain(short(digest.title, limits.HEADER_TEXT))}]
     blocks.append(small(_line(" · ".join(filter(None, [digest.span, digest.late])))))
     if digest.blind:
@@ -157,9 +159,9 @@ def bars_block(bars: Bars) -> Block:
 def _needs(needs: Sequence[Need]) -> list[Block]:
     if not needs:
         return []
-    items = [_section([_text(_line(need.words))]) for need in needs]
-    told = [_section([_bold("Needs you")]), {"type": "rich_text_list", "style": "ordered", "elements": items}]
-    blocks = [_rich(told)]
+    items = [rich_line([piece(_line(need.words))]) for need in needs]
+    told = [rich_line([bold("Needs you")]), {"type": "rich_text_list", "style": "ordered", "elements": items}]
+    blocks = [rich(told)]
     for number, need in enumerate(needs):
         if need.detector is not None:
             kind, service = need.detector
@@ -192,13 +194,13 @@ def _pages(sections: Sequence[Section]) -> list[list[Section]]:
 
 
 def _page(sections: Sequence[Section]) -> dict[str, Any]:
-    blocks = [_rich([_section([_bold(_line(each.title))]), _list(each.lines)]) for each in sections]
+    blocks = [rich([rich_line([bold(_line(each.title))]), _list(each.lines)]) for each in sections]
     titles = ", ".join(each.title for each in sections)
     return {"text": fallback(inert(f"Detail: {titles}")), "blocks": blocks}
 
 
 def _list(lines: Sequence[str]) -> Block:
-    items = [_section([_text(_line(each))]) for each in lines]
+    items = [rich_line([piece(_line(each))]) for each in lines]
     return {"type": "rich_text_list", "style": "bullet", "elements": items}
 
 
@@ -217,22 +219,6 @@ def _some(lines: Sequence[str], most: int) -> list[str]:
 
 def _line(text: str) -> str:
     return short(one_line(text), LINE) or "-"
-
-
-def _rich(elements: Sequence[Block]) -> Block:
-    return {"type": "rich_text", "elements": list(elements)}
-
-
-def _section(elements: Sequence[Block]) -> Block:
-    return {"type": "rich_text_section", "elements": list(elements)}
-
-
-def _text(text: str) -> Block:
-    return {"type": "text", "text": text}
-
-
-def _bold(text: str) -> Block:
-    return {"type": "text", "text": text, "style": {"bold": True}}
 
 
 # What people do
@@ -280,7 +266,7 @@ class DigestDesk:
             room = limits.MESSAGE_BLOCKS - 2
             detail = [block for each in messages(digest)[1:2] for block in each["blocks"]]
             yield Below([*digest_blocks(digest), *detail][:room])
-        yield Done("answered", None, question.id, (), None, 0.0, 0, 0, 0.0)
+        yield Done.of_ourselves(question.id)
 
     async def decided(self, taken: Taken) -> str:
         """Bring a decision about a detector to its end and return its outcome in a word."""
@@ -319,4 +305,4 @@ class DigestDesk:
 async def undigested(question: Question) -> AsyncIterator[AnswerEvent]:
     """Yield that there is no digest."""
     yield Text(f"{UNWATCHED}\n")
-    yield Done("answered", None, question.id, (), None, 0.0, 0, 0, 0.0)
+    yield Done.of_ourselves(question.id)

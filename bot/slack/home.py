@@ -19,7 +19,7 @@ from bot.slack.people import People
 from bot.slack.rules import Doorkeeper
 from bot.slack.stories import Listing, Shelf, listed_blocks
 from bot.types import AnswerEvent, Done, Question, Text
-from bot.watch.digest import Off
+from bot.watch.facts import Off
 from ingest.types import Audience, Clock
 
 log = structlog.get_logger(__name__)
@@ -130,7 +130,7 @@ class Home:
     async def status(self, question: Question) -> AsyncIterator[AnswerEvent]:
         """Yield how we are, as an answer to `/copilot status`."""
         yield Text(status_text(await self._vitals()))
-        yield Done("answered", None, question.id, (), None, 0.0, 0, 0, 0.0)
+        yield Done.of_ourselves(question.id)
 
     async def _seen(self, user: str) -> Seen:
         muted = (await self._memory.muted_by(user))[:MUTES]
@@ -185,8 +185,8 @@ def refused_view(why: str) -> Block:
 def _verdict(vitals: Sequence[Vital]) -> str:
     wrong = sum(not each.ok for each in vitals)
     if not wrong:
-        return "All is well."
-    return "One thing is wrong." if wrong == 1 else f"{wrong} things are wrong."
+        return "I am well."  # of itself alone: what is broken elsewhere stands among the stories
+    return "One thing is wrong with me." if wrong == 1 else f"{wrong} things are wrong with me."
 
 
 def _wrong_first(vitals: Sequence[Vital]) -> list[Vital]:

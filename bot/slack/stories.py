@@ -22,7 +22,7 @@ from bot.slack.rules import Doorkeeper
 from bot.slack.sender import UNDER
 from bot.slack.storycards import Names, brief_blocks
 from bot.slack.stream import Pen
-from bot.types import AnswerEvent, Brief, Done, Question, Source, Text
+from bot.types import RANKS, AnswerEvent, Brief, Done, Question, Source, Text
 from bot.watch.board import Board, Row, below_intent, root_key
 from bot.watch.names import stream_of
 from ingest.types import EVERYONE, NOBODY, Audience, Clock
@@ -40,8 +40,6 @@ SPAN = re.compile(r"[1-9][0-9]{0,4}[smhd]")
 """A span of time as the settings write it."""
 
 USUAL_SPAN = "1h"
-
-WORST = ("high", "medium", "low")
 
 GONE = "I no longer know this story: it is older than I keep them."
 NEEDS_STORY = "`/copilot snooze` needs a story: press Snooze on its message, or `/copilot incidents` to list them."
@@ -120,7 +118,7 @@ class Shelf:
     async def open(self, audience: Audience, most: int) -> Listing:
         """Return what goes on, the worst first, then the newest; last what was called no anomaly, to be undone."""
         rows = [row for row in await self._board.open() if row.place != "shadow"]
-        rows.sort(key=lambda row: (row.rejected is not None, WORST.index(row.severity), -row.opened))
+        rows.sort(key=lambda row: (row.rejected is not None, RANKS[row.severity], -row.opened))
         return await self._listing([row for row in rows if self.admits(row, audience)], most)
 
     async def shadow(self, audience: Audience, most: int) -> Listing:
@@ -201,7 +199,7 @@ class Stories:
             yield Below(listed_blocks(found.shown))
         else:
             yield Text(NONE_OPEN)
-        yield _done(question)
+        yield Done.of_ourselves(question.id)
 
     async def snooze(self, question: Question) -> AsyncIterator[AnswerEvent]:
         """Snooze the story that a person names; yield what came of it, one Done last."""
@@ -211,7 +209,7 @@ class Stories:
             words = str(misused)
         await self._wake()
         yield Text(f"{words}\n")
-        yield _done(question)
+        yield Done.of_ourselves(question.id)
 
     async def _snoozed(self, question: Question) -> str:
         words = question.text.split()
@@ -261,6 +259,8 @@ class Stories:
         posting = await self._pen.outbox.posting(root_key(root))
         threaded = posting is not None and posting.state in ("new", "sending", "sent") and row.channel is not None
         audience = await self._readers.of(row.channel or "") if threaded else await self._door.own(taken.event.user)
+        if not threaded and not self._shelf.admits(row, audience):
+            raise Misused(GONE)  # it was listed when the person could read its source
         look = _page(await self._presses.first_look(row.key, taken.event.user, taken.at, audience))
         if not threaded:
             return look
@@ -309,7 +309,7 @@ class Stories:
 async def unwatched(question: Question) -> AsyncIterator[AnswerEvent]:
     """Yield that nothing is watched."""
     yield Text(f"{UNWATCHED}\n")
-    yield _done(question)
+    yield Done.of_ourselves(question.id)
 
 
 def listed_blocks(found: Sequence[Listed]) -> list[Block]:
@@ -336,7 +336,3 @@ def _said(words: str) -> dict[str, Any]:
 def _quoted(name: str) -> str:
     """Return a word that a person typed so that it stays one."""
     return re.sub(r"[^\w.:@-]", "", name)[:80] or "that"
-
-
-def _done(question: Question) -> Done:
-    return Done("answered", None, question.id, (), None, 0.0, 0, 0, 0.0)

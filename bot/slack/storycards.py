@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bot import limits
-from bot.slack.cards import Block, button, fallback, plain, plain_section, small
+from bot.slack.cards import Block, bold, button, fallback, piece, plain, plain_section, rich, rich_line, small
 from bot.slack.charts import chart_block, marks_line, sparkline
 from bot.slack.markdown import clean, inert, one_line, short
 from bot.types import Brief, Card, Chart, Hint, Press
@@ -43,7 +43,7 @@ HINTS, TITLE, CHECK = 2, 120, 280
 NOTES, NOTE = 5, 200
 """How many of each, and their characters: a card that has the most of everything stays within a message."""
 
-LISTED_HEADLINE, LISTED_STATUS, LISTED_NOTE = 120, 200, 120
+LISTED_HEADLINE, LISTED_STATUS, LISTED_NOTE = 150, 200, 120
 """Characters of a card in a list."""
 
 PLAIN_TEXT = 3_900
@@ -83,12 +83,12 @@ def face(card: Card, names: Names) -> Face:
 
 def brief_blocks(number: int, brief: Brief, names: Names, note: str = "") -> list[Block]:
     """Return a card in a list: what it is in two lines, and its buttons. `number` tells it from the others."""
-    said = [_bold(short(one_line(brief.headline), LISTED_HEADLINE) or UNTOLD)]
+    said = [bold(short(one_line(brief.headline), LISTED_HEADLINE) or UNTOLD)]
     named = f"{one_line(brief.name)} · " if brief.name else ""
-    said.append(_text("\n" + short(named + _status(brief.status, brief.people, names), LISTED_STATUS)))
+    said.append(piece("\n" + short(named + _status(brief.status, brief.people, names), LISTED_STATUS)))
     if note:
-        said.append(_text("\n" + short(one_line(note), LISTED_NOTE)))
-    blocks = [_rich([_section(said)])]
+        said.append(piece("\n" + short(one_line(note), LISTED_NOTE)))
+    blocks = [rich([rich_line(said)])]
     elements = _buttons(brief, number)
     return [*blocks, {"type": "actions", "elements": elements}] if elements else blocks
 
@@ -108,7 +108,7 @@ def _blocks(card: Card, names: Names, chart: Block | None) -> list[Block]:
     if card.chart is not None:
         blocks += _drawn(card.chart, chart)
     if card.fields:
-        blocks.append(_rich([_section(_fields(card.fields))]))
+        blocks.append(rich([rich_line(_fields(card.fields))]))
     if card.examples:
         blocks.append(_code("\n".join(map(_example, card.examples[:EXAMPLES]))))
     if card.changes:
@@ -152,8 +152,8 @@ def _fields(fields: Sequence[tuple[str, str]]) -> list[Block]:
     """Return "Rate 42/min · usual 0-3/min · ..." with the names in bold."""
     said: list[Block] = []
     for name, value in fields[:FIELDS]:
-        said += [_text(" · ")] if said else []
-        said += [_bold(short(one_line(name), NAME) or "-"), _text(f" {short(one_line(value), VALUE)}")]
+        said += [piece(" · ")] if said else []
+        said += [bold(short(one_line(name), NAME) or "-"), piece(f" {short(one_line(value), VALUE)}")]
     return said
 
 
@@ -179,15 +179,15 @@ def hint_blocks(runbook: Hint | None, similar: Sequence[Hint]) -> list[Block]:
     """Return the documents that may fit: each a guess, with the check that would confirm it or rule it out."""
     found = [] if runbook is None else [_hint("Runbook that fits, perhaps: ", "Its first check: ", runbook)]
     found += [_hint("Similar, perhaps: ", "Tell them apart by: ", each) for each in similar[:HINTS]]
-    return [_rich([_section(each)]) for each in found]
+    return [rich([rich_line(each)]) for each in found]
 
 
 def _hint(before: str, check_before: str, hint: Hint) -> list[Block]:
     title = short(one_line(hint.title), TITLE) or short(one_line(hint.path), TITLE) or "a document"
     where = f", {short(one_line(hint.path), TITLE)} line {hint.start_line}"
-    said = [_bold(before), {"type": "text", "text": title, "style": {"italic": True}}, _text(where)]
+    said = [bold(before), {"type": "text", "text": title, "style": {"italic": True}}, piece(where)]
     if check := short(one_line(hint.check), CHECK):
-        said += [_text(f"\n{check_before}"), {"type": "text", "text": check, "style": {"code": True}}]
+        said += [piece(f"\n{check_before}"), {"type": "text", "text": check, "style": {"code": True}}]
     return said
 
 
@@ -244,21 +244,5 @@ def _some(texts: Sequence[str], most: int, length: int) -> list[str]:
     return [*lines, f"and {more:,} more"] if more > 0 else lines
 
 
-def _rich(elements: Sequence[Block]) -> Block:
-    return {"type": "rich_text", "elements": list(elements)}
-
-
-def _section(elements: Sequence[Block]) -> Block:
-    return {"type": "rich_text_section", "elements": list(elements)}
-
-
 def _code(text: str) -> Block:
-    return _rich([{"type": "rich_text_preformatted", "elements": [_text(text or " ")]}])
-
-
-def _text(text: str) -> Block:
-    return {"type": "text", "text": text}
-
-
-def _bold(text: str) -> Block:
-    return {"type": "text", "text": text, "style": {"bold": True}}
+    return rich([{"type": "rich_text_preformatted", "elements": [piece(text or " ")]}])

@@ -19,7 +19,8 @@ from bot.slack.stories import LISTED, Listed, Listing, listed_blocks
 from bot.slack.storycards import face
 from bot.types import Brief, Card, Chart, Done, Hint, Mark, Outcome, Press, Source
 from bot.watch.board import Row
-from bot.watch.digest import Bars, Digest, Need, Off, Section
+from bot.watch.digest import Bars, Digest, Need, Section
+from bot.watch.facts import Off
 from bot.watch.preferences import Preference
 
 LONG = 50_000

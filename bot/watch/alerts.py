@@ -13,10 +13,9 @@ from typing import Any, Final
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.types import Severity
+from bot.types import Severity, worst
 from bot.watch.board import Board, Place, Row, cards_table
 from bot.watch.figures import clock, lasted
-from bot.watch.placing import worst
 from bot.watch.preferences import Preferences
 from bot.watch.routing import Rules
 from ingest.database import Database
@@ -33,7 +32,7 @@ MOST_HEARD: Final = 2_000
 """Alerts of one message that are looked at."""
 
 TOLD: Final = 20
-"""Of these all texts are kept, of the others what tells them apart: a message names eight (bot.watch.firing)."""
+"""Of these all texts are kept, of the others what tells them apart: a message names eight (bot.watch.alertcard)."""
 
 MOST_LABELS: Final = 30
 MOST_NAME, MOST_VALUE, MOST_TEXT = 100, 200, 1_000
@@ -238,7 +237,8 @@ class Alerts:
                 " From now on only the message above tells more." * (episode == NOTES)
             )
         else:
-            text = f"Resolved after {lasted(_until(alerts, now) - since)}: nothing of it fires any more."
+            began = min((each.starts for each in alerts.values() if each.starts is not None), default=row.opened)
+            text = f"Resolved after {lasted(_until(alerts, now) - began)}: nothing of it fires any more."
         await self._board.say_below(connection, row, f"{'again' if fires else 'recovered'}-{episode}", {"text": text})
 
     def _of(self, group: Group) -> tuple[str, str | None]:
@@ -306,7 +306,7 @@ def bounded(group: Group, redact: Redact) -> Group:
 
 
 def _body(group: Group, alerts: Mapping[str, Alert]) -> dict[str, Any]:
-    """Return what a card keeps, as `bot.watch.firing` reads it."""
+    """Return what a card keeps, as `bot.watch.alertcard` reads it."""
     kept = {}
     for number, (name, alert) in enumerate(alerts.items()):
         kept[name] = {

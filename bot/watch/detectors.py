@@ -11,7 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.errors import Misused
 from bot.watch.board import detectors_table
-from bot.watch.digest import Off, detector_words
+from bot.watch.digest import detector_words
+from bot.watch.facts import Off
 from bot.watch.rejections import Precision
 from ingest.database import Database
 

@@ -5,22 +5,26 @@ the transaction that writes the intents to post: who writes it first, posts.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
+import structlog
 from sqlalchemy import Column, Float, String, Table, delete, select
 
 from bot.journal.outbox import Intent, put_all
 from bot.watch import detectors
 from bot.watch.day import WEEK, before, date_of, due, next_due, whole
-from bot.watch.digest import Digest, Frame, compose
+from bot.watch.digest import Digest, compose
+from bot.watch.facts import Frame
 from bot.watch.gather import Gatherer
 from bot.watch.preferences import Preference, Preferences
 from bot.watch.routing import Rules
 from bot.watch.tally import Tally
 from ingest.database import Database, metadata
+
+log = structlog.get_logger(__name__)
 
 LATE_S = 600.0
 """Later than ten minutes a digest says that it is late, as an answer does (bot.slack.turns)."""
@@ -34,6 +38,9 @@ Content = Mapping[str, Any]
 Render = Callable[[Digest], Sequence[Content]]
 """Makes messages of a digest: the first is posted in the channel, the others in its thread."""
 
+Admits = Callable[[str], Awaitable[bool]]
+"""Returns whether all who read a channel are known to be full members."""
+
 digests_table = Table(
     "digests",
     metadata,
@@ -42,8 +49,8 @@ digests_table = Table(
     Column("at", Float, nullable=False),
     Column("state", String(8), nullable=False),
 )
-"""A digest per channel and local date on which it came: `posted`, or `skipped` since nobody knew of it when it was due.
-"""
+"""A digest per channel and local date on which it came: `posted`, or `skipped` since nobody knew of it when it was due,
+or since others than full members may read there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +71,22 @@ class Digests:
     """The digests of all channels."""
 
     def __init__(
-        self, database: Database, rules: Rules, preferences: Preferences, gatherer: Gatherer, render: Render
+        self,
+        database: Database,
+        rules: Rules,
+        preferences: Preferences,
+        gatherer: Gatherer,
+        render: Render,
+        *,
+        admits: Admits | None = None,
     ) -> None:
+        """`admits` is asked for channels that only people chose: where stories go, copilot.toml says."""
         self._database = database
         self._rules = rules
         self._preferences = preferences
         self._gatherer = gatherer
         self._render = render
+        self._admits = admits
         self._tally = Tally(database)
 
     async def go(self, now: float) -> frozenset[str]:
@@ -119,11 +135,18 @@ class Digests:
                 continue
             changed = preference.set_at is not None and preference.set_at > when
             late = now - when > LATE_S and not changed
-            if late and not told:
+            if (late and not told) or not await self._is_safe(preference.channel):
                 await self._mark(preference.channel, day, now)
             else:
                 posted |= await self._tell(preference, _Owed(day, when, late), now)
         return posted
+
+    async def _is_safe(self, channel: str) -> bool:
+        """Whether what everybody here may read may be told in a channel."""
+        if self._admits is None or channel in self._rules.channels or await self._admits(channel):
+            return True
+        log.warning("digest.withheld", channel=channel, why="others than full members may read there")
+        return False
 
     async def _tell(self, preference: Preference, owed: _Owed, now: float) -> bool:
         """Compose a digest and write down that it is to be posted; return False when somebody else was faster."""

@@ -17,13 +17,14 @@ from sqlalchemy.sql import ColumnElement
 
 from bot.journal.journal import answered_table, asked_table
 from bot.journal.spent import spent_table
-from bot.types import Outcome
+from bot.types import RANKS, Outcome
 from bot.watch import detectors
+from bot.watch.alertcard import Alerts
 from bot.watch.board import Board, Row, card_stories_table, cards_table
 from bot.watch.day import WEEK, Window, whole
-from bot.watch.digest import VAIN, Facts, Frame, Seen, Told, Used
+from bot.watch.digest import VAIN
+from bot.watch.facts import Facts, Frame, Seen, Told, Used
 from bot.watch.figures import headline
-from bot.watch.firing import Alerts
 from bot.watch.names import name_of, stream_of
 from bot.watch.rejections import Precision, Rejections
 from bot.watch.routing import Origin, Rules
@@ -124,7 +125,7 @@ class Gatherer:
             return rows, list(await connection.scalars(times))
 
     async def _told(self, scope: Scope, rows: Sequence[Row]) -> list[Told]:
-        ranked = sorted(rows, key=lambda row: (row.ended is not None, ("high", "medium", "low").index(row.severity)))
+        ranked = sorted(rows, key=lambda row: (row.ended is not None, RANKS[row.severity]))
         named = ranked[:NAMED]
         reports = await self._reports([row.key for row in named if row.kind == "story"])
         return [self._one(scope, row, reports.get(row.key), named=number < NAMED) for number, row in enumerate(ranked)]

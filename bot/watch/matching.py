@@ -11,14 +11,14 @@ from typing import Any, TypeVar, cast
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from bot.types import Severity
+from bot.types import Severity, worst
 from bot.watch.board import Board, Row, card_stories_table, cards_table
 from bot.watch.figures import clock
 from bot.watch.names import stream_of
-from bot.watch.placing import SHOWN, Placer, worst
+from bot.watch.placing import SHOWN, Placer
 from bot.watch.preferences import Preference
 from bot.watch.routing import UNREAD, fingerprint_of, service_name
-from bot.watch.stories import QUIET_S
+from bot.watch.storycard import QUIET_S
 from ingest.anomalies.report import Report
 from ingest.anomalies.store import stories_table
 from ingest.database import Database

@@ -7,19 +7,20 @@ is in shadow, or was said to be no anomaly, is not told.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC
-from typing import Protocol
 
 from sqlalchemy import select
 
 from bot.answer.now import Scanned, Situation, Told
 from bot.journal.outbox import outbox
+from bot.types import RANKS
+from bot.watch.alertcard import PLACES, Alerts, alert_brief
 from bot.watch.board import Board, Row, card_stories_table, root_key
 from bot.watch.catalogue import Catalogue
 from bot.watch.deploys import Deploy, Deploys
 from bot.watch.figures import clock, headline, line
-from bot.watch.firing import PLACES, Alerts, alert_brief
 from bot.watch.names import name_of, stream_of
-from bot.watch.stories import RANKS, Known, deployment, nearest
+from bot.watch.storycard import Known, deployment, nearest
+from bot.watch.telling import Documents
 from ingest.anomalies.report import Report
 from ingest.anomalies.store import Streams, streams_table
 from ingest.database import Database
@@ -41,14 +42,6 @@ MOST_STORIES = 200
 
 AudienceOf = Callable[[str], Sequence[str]]
 """Returns the labels of those who may read a stream's stories."""
-
-
-class Documents(Protocol):
-    """Who may read which document now; `ingest.documents.store.Library` knows."""
-
-    async def audiences(self, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
-        """Return the audience of each path that there is."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +154,7 @@ class Now:
             words=_each_once([report.template, *(change.template for change in report.changes)]),
             since=report.since,
             ended=None if row.ended is None and report.ended is None else card.usual_since,
-            figures=(*(_deployed(deploy, card.now) for deploy in nearest(own, report.since)), *also),
+            figures=(*(_deployed(deploy, report.since, card.now) for deploy in nearest(own, report.since)), *also),
             source=f"{LOG}{report.stream}",
             messages=messages,
         )
@@ -220,8 +213,9 @@ def _status(row: Row, now: float) -> str:
     return ", ".join(told)
 
 
-def _deployed(deploy: Deploy, now: float) -> str:
-    return f"{deployment(deploy)} at {clock(deploy.at, UTC, now)} (not proven to be the cause)"
+def _deployed(deploy: Deploy, since: float, now: float) -> str:
+    order = "after it began" if deploy.at >= since + 60.0 else "not proven to be the cause"
+    return f"{deployment(deploy)} at {clock(deploy.at, UTC, now)} ({order})"
 
 
 def _each_once(names: Iterable[str]) -> tuple[str, ...]:

@@ -14,14 +14,14 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from bot.journal.outbox import outbox
-from bot.types import Severity
+from bot.types import worst
 from bot.watch.board import Board, Row, below_intent, cards_table, root_key
 from bot.watch.detectors import shadowed
 from bot.watch.figures import lasted
 from bot.watch.names import stream_of
 from bot.watch.preferences import Preference, Preferences
 from bot.watch.rejections import Rejections
-from bot.watch.routing import RANK, Decision, Known, Matter, Rules, decided, fingerprint_of, group_key, hour_of
+from bot.watch.routing import Decision, Known, Matter, Rules, decided, fingerprint_of, group_key, hour_of
 from ingest.database import Database
 from ingest.types import Clock
 
@@ -43,8 +43,8 @@ class Call:
 
     @property
     def where(self) -> str:
-        """Which service is meant, where the message does not say; a name may come from a file of others."""
-        return f" in {re.sub('[^ -~]|[<>&*_~`@#]', '', self.service)}" if self.shared else ""
+        """Which service is meant: a phone shows a mention alone; a name may come from a file of others."""
+        return f" in {re.sub('[^ -~]|[<>&*_~`@#]', '', self.service)}"
 
     def what(self, call: str) -> str:
         """Return what names this call below its message for ever."""
@@ -226,11 +226,6 @@ class Placer:
         else:
             names = ("channel", "place", "why", "held_until", "inside")
             await self._board.change(connection, row.key, **{name: getattr(row, name) for name in names})
-
-
-def worst(severities: Iterable[Severity]) -> Severity:
-    """Return the highest of some severities."""
-    return max(severities, key=RANK.__getitem__, default="low")
 
 
 def mention_of(name: str) -> str:

@@ -48,8 +48,10 @@ class Presses:
             done = f"You have acknowledged {name_of(key)}."
             if row.acknowledged_by == person or await self._acted(connection, row, "acknowledged", person, at):
                 return done
+            last = not await self._overtaken(connection, row, "acknowledged", at)
             await self._board.acted(connection, row, "acknowledged", person, at)
-            await self._changed(connection, row, acknowledged_by=person, acknowledged_at=at)
+            if last:
+                await self._changed(connection, row, acknowledged_by=person, acknowledged_at=at)
             return done
 
     async def snooze(self, key: str, person: str, at: float, seconds: float) -> str:
@@ -60,8 +62,10 @@ class Presses:
         async with self._turn() as connection:
             row = await self._going(connection, key, "snooze", at)
             if not await self._acted(connection, row, "snoozed", person, at):
+                last = not await self._overtaken(connection, row, "snoozed", at)
                 await self._board.acted(connection, row, "snoozed", person, at)
-                await self._changed(connection, row, snoozed_by=person, snoozed_until=until)
+                if last:
+                    await self._changed(connection, row, snoozed_by=person, snoozed_until=until)
         when = clock(until, self._telling.zone_of(row.channel), at)
         return f"{name_of(key)} is snoozed for {lasted(seconds)}, until {when}; if it goes on then, I say so once."
 
@@ -178,6 +182,12 @@ class Presses:
         same = (table.card == row.key) & (table.act == act) & (table.person == person)
         same = same if at is None else same & (table.at == at)
         return await connection.scalar(select(table.at).where(same).limit(1)) is not None
+
+    async def _overtaken(self, connection: AsyncConnection, row: Row, act: Act, at: float) -> bool:
+        """Whether somebody did this after `at`: what was pressed first may come last, as after a crash."""
+        table = acts_table.c
+        later = (table.card == row.key) & (table.act == act) & (table.at > at)
+        return await connection.scalar(select(table.at).where(later).limit(1)) is not None
 
 
 def _only_stories(row: Row) -> str:

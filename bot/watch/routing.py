@@ -12,14 +12,12 @@ from hashlib import sha256
 from zoneinfo import ZoneInfo
 
 from bot.settings import Settings
-from bot.types import Severity
+from bot.types import RANKS, Severity
 from bot.watch.board import Place
 from bot.watch.catalogue import Catalogue, Service
 from bot.watch.day import date_of, moment, of_day
 from bot.watch.preferences import Preference
 from ingest.types import EVERYONE
-
-RANK: Mapping[Severity, int] = {"low": 0, "medium": 1, "high": 2}
 
 HOUR_S = 3_600
 
@@ -197,7 +195,7 @@ def _nowhere(matter: Matter, channel: str, wish: Preference, rules: Rules) -> st
         return "nothing is posted there unasked"
     if not rules.origins.get(matter.stream, Origin()).audience & {*EVERYONE, channel}:
         return UNREADABLE
-    if RANK[matter.severity] < RANK[wish.least] and not matter.blind:
+    if RANKS[matter.severity] > RANKS[wish.least] and not matter.blind:
         return f"less than {wish.least} severity"
     return ""
 

@@ -11,25 +11,15 @@ from typing import Any, Protocol
 
 from bot.errors import BotError
 from bot.types import Brief, Card, Hint
+from bot.watch.alertcard import Alerts, alert_brief, alert_card
 from bot.watch.board import Board, Row
 from bot.watch.deploys import BEFORE_S, Deploy
-from bot.watch.firing import Alerts, alert_brief, alert_card
-from bot.watch.look import first_look, first_look_at_alerts
+from bot.watch.firstlook import first_look, first_look_at_alerts
+from bot.watch.groupcard import MOST_MEMBERS, Crowd, group_card, worst_first
 from bot.watch.names import stream_of
 from bot.watch.rejections import Rejection, Rejections
-from bot.watch.stories import (
-    MOST_MEMBERS,
-    Crowd,
-    Known,
-    group_card,
-    lost_brief,
-    lost_card,
-    source_brief,
-    source_card,
-    story_brief,
-    story_card,
-    worst_first,
-)
+from bot.watch.sourcecard import source_brief, source_card
+from bot.watch.storycard import Known, lost_brief, lost_card, story_brief, story_card
 from ingest.anomalies.report import Report
 from ingest.anomalies.store import Streams
 from ingest.errors import IngestError

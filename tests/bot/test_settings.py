@@ -60,6 +60,11 @@ def test_nothing_given_means_the_defaults(tmp_path: Path, monkeypatch: pytest.Mo
         ("max_tokens = 3", "copilot.toml:1: max_tokens: there is no such setting; did you mean claude.max_tokens?"),
         ("[slak]\na = 1", "copilot.toml:1: slak: there is no such setting; did you mean slack?"),
         ("zzz = 1", "copilot.toml:1: zzz: there is no such setting"),
+        ("[watch]\ndigest = '9am'", 'copilot.toml:2: watch.digest: must be a time such as 09:00, or "off"'),
+        (
+            "[[watch.maintenance]]\nstart = 2026-11-20T22:00:00Z\nend = 2026-11-20T21:00:00Z",
+            "copilot.toml:3: watch.maintenance.end: must be a time after start such as 2026-11-20T23:30:00+01:00",
+        ),
         ("a = 1\nb = = 2", "copilot.toml:2: is not TOML: every setting is name = value, texts in quotes"),
         ("a = '''", "copilot.toml:1: is not TOML: every setting is name = value, texts in quotes"),
     ],

@@ -205,13 +205,17 @@ class Fate(set[int]):
 
 @dataclass(frozen=True)
 class Story:
-    """What a source's stories are, each as it is from a moment on: `tellings` are (seconds UTC, report), in order."""
+    """What a source's stories are, each as it is from a moment on: `tellings` are (seconds UTC, report), in order.
+
+    It is `down` or `silent` at times, and until some time a share of its scans is `slow`.
+    """
 
     stream: str
     tellings: tuple[tuple[float, Report], ...]
     down: tuple[Span, ...] = ()
     silent: tuple[Span, ...] = ()
     slow: float = 0.0
+    until: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -268,7 +272,7 @@ class Tail:
         """Return what was told since the last scan."""
         story = self._story
         saved = await self._streams.load(story.stream)
-        if self._rng.random() < story.slow:
+        if self._rng.random() < story.slow and at < story.until:
             await asyncio.sleep(self._rng.uniform(5.0, 150.0))
         place = int(str(saved.cursor["place"])) if saved else 0
         clock, lines = (saved.clock, saved.lines) if saved else (at, 0)
@@ -646,8 +650,10 @@ class Hours(World):
             await asyncio.sleep(60.0)
             await self.tick()
             await asyncio.sleep(30.0)
-            still = not self.open_rows() and not any(each.bot.busy for each in self.ready()) and not self.stale()
-            quiet = quiet + 1 if still and len(self.ready()) == len(self.replicas) else 0
+            read = {name for at, name, behind in self.scanned[-20:] if at > self.town.end + 60.0 and not behind}
+            still = not self.open_rows() and not self.stale() and read == self.town.streams.keys()
+            alive = len(self.ready()) == len(self.replicas) and not any(each.bot.busy for each in self.ready())
+            quiet = quiet + 1 if still and alive else 0
         return quiet >= 3
 
     def stale(self) -> int:

@@ -23,6 +23,7 @@ Payload = Mapping[str, Any]
 
 DAY_S, HOUR_S = 86_400.0, 3_600.0
 MENTION = re.compile(r"<[@!][^>]*>")
+CALL = re.compile(r"below:(.*):(?:notify|escalate)(?:-[0-9a-f]{12})?")
 RANK = {"low": 0, "medium": 1, "high": 2}
 
 TICKS = 3
@@ -77,7 +78,7 @@ class Judge:
                     continue
                 key = message.get("metadata", {}).get("event_payload", {}).get("key")
                 (self._said[key] if key else self._unmarked).append(message | {"in": channel})
-        self._ticks = sorted(done for _, done in world.ticked)
+        self._ticks = sorted({int(done // 60.0): done for _, done in world.ticked}.values())
         self._end = self._ticks[-1] if self._ticks else self._town.end
         self._notified = {each.name: each for each in self._town.services}
         self._cards = {each.key: each for each in self._all_cards()}
@@ -161,8 +162,8 @@ class Judge:
                 matters[card.row["fingerprint"]].append(card)
         for matter, cards in matters.items():
             for first, second in pairwise(cards):
-                over = first.row["ended"]
-                if over is None or second.row["opened"] - over < DAY_S - 2 * HOUR_S:
+                over, again = first.row["ended"], self._seen_at(second)
+                if again is not None and (over is None or again - over < DAY_S):
                     yield f"{second.key} tells what {first.key} tells: {matter}"
 
     def _matter(self, card: Card) -> tuple[object, ...]:
@@ -526,12 +527,26 @@ class Judge:
     def _mentions(self) -> Iterator[str]:
         """Only whom the settings name is mentioned: once, and once more where nobody acknowledged it in time."""
         for key, found in self._said.items():
+            called = CALL.fullmatch(key)
             for message in found:
-                if _rings(message) and not re.fullmatch(r"below:story:.*:(notify|escalate)", key):
+                if _rings(message) and not called:
                     yield f"{key} mentions somebody: {_rings(message)[:2]}"
+                if called and called[1].startswith("group:"):
+                    yield from self._called_together(called[1], message)
         for card in self._cards.values():
             if card.row["kind"] == "story":
                 yield from self._called(card)
+
+    def _called_together(self, group: str, message: Payload) -> Iterator[str]:
+        """Below a group, whoever is mentioned is that of the service that is named, which has something high there."""
+        services = {
+            card.row["service"]
+            for card in self._cards.values()
+            if card.row["inside"] == group and "high" in {report.severity for _, report in self._tellings(card)}
+        }
+        mine = [each for each in self._town.services if each.name in services and _mention(each.notify) in _rings(message)]
+        if len(_rings(message)) != 1 or not any(f" in {each.name}" in message["text"] for each in mine):
+            yield f"below {group}: {message['text']!r} rings, and {services} are high there"
 
     def _called(self, card: Card) -> Iterator[str]:
         service = self._notified.get(card.row["service"])
@@ -540,8 +555,7 @@ class Judge:
         first, second = notes.get("notify"), notes.get("escalate")
         for what in ("notify", "escalate"):
             for message in self._said.get(f"below:{card.key}:{what}", ()):
-                said = f"<!subteam^{wanted}>" if str(wanted).startswith("S") else f"<@{wanted}>"
-                if wanted is None or _rings(message) != [said]:
+                if _rings(message) != [_mention(wanted)]:
                     yield f"{card.key}: {what} rings for {_rings(message)}, and {wanted} is set"
         for what, at in (("notify", first), ("escalate", second)):
             if at is not None and (why := self._uncalled(card, at)) is not None:
@@ -666,11 +680,16 @@ class Judge:
         return self._town.origins[stream].shadow
 
 
+def _mention(name: str | None) -> str:
+    """Return how Slack writes a mention of a person or a group; what nobody writes where none is set."""
+    if name is None:
+        return "nobody"
+    return f"<!subteam^{name}>" if name.startswith("S") else f"<@{name}>"
+
+
 def _rings(message: Payload) -> list[str]:
     """Return the mentions of a message, in its text and in its blocks."""
     found = MENTION.findall(str(message["text"]))
-    if any(block["type"] not in {"section", "rich_text"} for block in message.get("blocks", [])):
-        pass
     for element in _elements(message.get("blocks", [])):
         if element.get("type") in {"user", "usergroup", "broadcast"}:
             found.append(str(element))

@@ -19,12 +19,12 @@ from bot.watch.digests import Digests, key_of
 from bot.watch.gather import Gatherer
 from bot.watch.preferences import Preferences
 from bot.watch.routing import Origin, Rules
-from bot.workspace import Group
+from bot.workspace import Group, User
 from ingest.anomalies.store import Saved, Streams
 from tests.bot.slack.room import Room
 from tests.bot.watch.days import HOSTILE
 from tests.bot.watch.desk import report, row
-from tests.fakes.slack import ALICE, BOB, DM, INCIDENTS, TOWN, Payload, text_of
+from tests.fakes.slack import ALICE, BOB, DM, INCIDENTS, PAYMENTS, TOWN, Payload, text_of
 
 GROUP = "S0SEARCH"
 SEEDED = replace(TOWN, groups=(*TOWN.groups, Group(GROUP, frozenset({BOB}))))
@@ -249,6 +249,23 @@ async def test_nothing_unasked_is_a_choice(room: Newsroom) -> None:
     await fill(room, off="no")
     assert "Saved. Nothing is posted here unasked." in await room.whispered()
     assert await room.at_nine() == []
+
+
+async def test_where_a_guest_reads_nobody_can_ask_for_a_digest(tmp_path: Path) -> None:
+    """It tells of all that every full member may read; a time that was set before a guest came posts nothing more."""
+    gus = User("U0GUEST", "gus", "Gus Guest", is_guest=True)
+    inside = replace(SEEDED.channels[0], members=SEEDED.channels[0].members | {gus.id})
+    assert inside.id == INCIDENTS
+    seed = replace(SEEDED, others=(*SEEDED.others, gus), channels=(inside, *SEEDED.channels[1:]))
+    async with Newsroom(tmp_path, seed=seed) as room:
+        await room.start()
+        await fill(room, digest="8:30")
+        assert any("so I post no digest here" in text for text in await room.whispered())
+        assert (await room.preferences.of(INCIDENTS)).set_at is None
+        await fill(room, digest="off")
+        assert any("Saved. No daily digest" in text for text in await room.whispered())
+        assert room.bot is not None
+        assert [await room.bot.admits(each) for each in (INCIDENTS, PAYMENTS)] == [False, True]
 
 
 async def test_who_may_not_set_a_channel_is_told_so(room: Newsroom) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from bot.journal.inbox import Arrival, Event
 from bot.journal.outbox import Intent
 from bot.slack.stories import GONE, IN_THREAD, NEEDS_STORY, NO_RUNBOOK, UNWATCHED
 from bot.types import Done, Question
@@ -621,8 +622,27 @@ async def test_a_press_on_the_home_tab_shows_there(room: Room, watch: Watch) -> 
     assert "A first look at story:shop:12" in text_of(room.slack.messages(DM)[-1])
 
 
+async def test_a_home_tab_from_before_a_source_was_closed_shows_no_line_of_it(room: Room, watch: Watch) -> None:
+    """Who may read is asked again when the button is pressed, not only when it was drawn."""
+    await watch.open(row_of(place="none", why="no channel"))
+    await home(room)
+    watch.audiences["shop"] = (BOB,)
+    await room.slack.press_home("card:investigate:1")
+    await room.slack.until(lambda: room.slack.messages(DM))
+    assert text_of(room.slack.messages(DM)[-1]) == GONE
+
+
 async def test_a_home_tab_without_stories_names_none(room: Room) -> None:
     """Nothing open is no promise: what could not be read stands above."""
     shown = text_of((await home(room)) | {"text": ""})
     assert "None that you may read. What could not be read stands above." in shown
     assert "In shadow" not in shown
+
+
+async def test_what_nobody_handles_any_more_comes_to_its_end(tmp_path: Path) -> None:
+    """It was taken in before the settings were changed: at every beat it would break anew."""
+    async with Room(tmp_path) as room:
+        await room.inbox.take_in(Arrival(Event("alert", "B0ALERTS", INCIDENTS, "High error rate"), "e1"))
+        await room.start()
+        await room.quiet()
+        assert room.tally.faults == []

@@ -220,7 +220,7 @@ async def test_status_tells_every_fault_in_words(room: Room) -> None:
     await room.quiet()
     await room.slack.slash(INCIDENTS, "status")
     status = (await whispers(room))[-1]
-    assert status.startswith("**2 things are wrong.**")
+    assert status.startswith("**2 things are wrong with me.**")
     assert status.index("**Wrong: Vectors:** Chroma is damaged.") < status.index("**Slack:** connected")
     for words in ("1 refused by Slack for good", "in work, 0 waiting", "**Silent turns:** 0", "not\\_in\\_channel"):
         assert words.replace("\\", "") in status.replace("\\", "")
@@ -392,7 +392,7 @@ async def test_the_home_tab_shows_health_gaps_mutes_and_help(room: Room) -> None
     view = await room.slack.until(lambda: room.slack.homes.get(ALICE))
     shown = text_of({"blocks": view["blocks"], "text": ""})
     for words in (
-        "All is well.",
+        "I am well.",
         "30 runbooks, 1 postmortem; 1,234 passages.",
         "rotate HSM key?",
         "1 question of others",

@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bot.build.watching import Watchers
+from bot.claude.quotes import Quotes
 from bot.schedule.schedule import Schedule
 from bot.settings import LogSettings, Settings
 from bot.slack.app import Watched
@@ -21,6 +23,7 @@ from bot.watch.rounds import Rounds
 from bot.watch.routing import Rules
 from bot.watch.telling import Telling
 from bot.watch.watch import Beat, Watch
+from bot.watch.wording import Wordings
 from ingest.anomalies.scan import Scan
 from ingest.anomalies.store import Streams
 from ingest.logs.files import Files
@@ -33,6 +36,9 @@ from tests.ingest.anomalies.shop import BEGIN
 
 MINUTE = 60.0
 HOUR = 60
+
+NOBODY: Any = None
+"""Who keeps account of the words of a model: there is none."""
 
 CHANNELS = {"channel": INCIDENTS, "per_hour": 3}
 
@@ -79,6 +85,7 @@ class Program:
             Watched(self.board, telling, presses),
             watch,
             Rounds(database, self.board, placer, watch, clock),
+            Wordings(database, self.board, telling, Quotes(), NOBODY, clock),
         )
 
     async def minute(self) -> None:
@@ -147,8 +154,8 @@ async def test_what_breaks_in_a_file_is_one_message_and_recovers_in_it(room: Roo
     assert "Recovered" in text_of(after)
     thread = [text_of(each) for each in room.slack.messages(INCIDENTS) if each.get("thread_ts") == message["ts"]]
     first, second, last = [each for each in thread if each != text_of(after)]
-    assert first == "<@U0BOB> new, of high severity."
-    assert second.startswith("<@U0BOB> nobody has acknowledged it for 1")
+    assert first == "<@U0BOB> new in checkout, of high severity."
+    assert second.startswith("<@U0BOB> nobody has acknowledged it in checkout for 1")
     assert last == "Recovered: as usual since 01:16 UTC."
     assert len([call for call in room.slack.called("chat.postMessage") if "thread_ts" not in call.args]) == 1
     vitals = {each.name: each for each in await program.watchers.vitals()}

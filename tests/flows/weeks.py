@@ -183,7 +183,7 @@ def story_of(rng: random.Random, stream: str, begin: float, end: float, *, wild:
     away = tuple(spans(rng, begin, end, 0.4 if wild else 0.0, (60.0, 1_200.0, 5 * HOUR_S)))
     silent = tuple(spans(rng, begin, end, 0.08 if wild else 0.0, (4 * HOUR_S,)))
     slow = rng.choice((0.0, 0.0, 0.05)) if wild else 0.0
-    return Story(stream, tuple(sorted(tellings, key=lambda each: (each[0], each[1].id))), away, silent, slow)
+    return Story(stream, tuple(sorted(tellings, key=lambda each: (each[0], each[1].id))), away, silent, slow, end)
 
 
 def matter_of(rng: random.Random, stream: str, number: int) -> Matter:

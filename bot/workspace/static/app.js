@@ -3,7 +3,7 @@
 import { Composer } from "./composer.js";
 import { blocks } from "./blocks.js";
 import { h, icon, keyed } from "./dom.js";
-import { channelItems, directItems, draw, threadItems } from "./lists.js";
+import { attend, channelItems, directItems, draw, threadItems } from "./lists.js";
 import { edit, isStreaming, typed } from "./message.js";
 import { Modal } from "./modal.js";
 import { listen, send } from "./server.js";
@@ -74,6 +74,7 @@ function toggleSide(open) {
 // Saying things
 
 async function say(text, thread) {
+  attend($(thread ? "thread-list" : "list"));
   const answer = text.startsWith("/") ? await command(text, thread) : await send("message", { channel: place.channel, text, ...(thread && { thread_ts: thread }) });
   if (!answer.ok) {
     toast(answer.error);

@@ -25,6 +25,11 @@ export function draw(list, items, place, fromTop = false) {
   else if (grewAbove) list.scrollTop = list.scrollHeight - fromEnd;
 }
 
+// Who says something wants to see what comes of it: from here on the list follows its end again.
+export function attend(list) {
+  list.dataset.left = String(Math.round(list.scrollTop));
+}
+
 function follow(list) {
   const newest = list.lastElementChild;
   const top = newest ? newest.getBoundingClientRect().top - list.getBoundingClientRect().top + list.scrollTop - GAP_PX : 0;

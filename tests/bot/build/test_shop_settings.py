@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from bot.build.shop import PER_HOUR, shop_of, watching
+from bot.build.shop import PER_HOUR, SHOP, as_run, shop_of, watching
 from bot.settings import LogSettings, ServiceSettings, Settings, WatchSettings
 from bot.settings.reading import load
 from bot.workspace import LARKFIELD
@@ -74,3 +74,11 @@ def test_the_services_of_the_shop_are_in_the_catalogue(tmp_path: Path) -> None:
     assert set(services) == {fault.stream for fault in FAULTS} | set(STREAMS)
     assert services["checkout"].patterns == ("checkout", "pgbouncer", "postgres")
     assert services["payments"].patterns == ("pay-*",)
+
+
+def test_a_command_beside_the_demo_sees_its_logs(tmp_path: Path) -> None:
+    """Once the shop was opened in this data folder; before, there is nothing to see."""
+    settings = load({"COPILOT_DATA": str(tmp_path)})
+    assert as_run(settings).logs == {}
+    (tmp_path / SHOP).mkdir()
+    assert "payments" in as_run(settings).logs

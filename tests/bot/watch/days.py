@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from bot.watch.day import next_due, of_day, whole
-from bot.watch.digest import Facts, Frame, Off, Seen, Told, Used
+from bot.watch.facts import Facts, Frame, Off, Seen, Told, Used
 from bot.watch.rejections import Precision
 
 BERLIN = ZoneInfo("Europe/Berlin")

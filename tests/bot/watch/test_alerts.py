@@ -10,10 +10,10 @@ from sqlalchemy import select
 from bot.journal.outbox import outbox
 from bot.settings import WatchSettings
 from bot.types import Severity
+from bot.watch.alertcard import Alerts as Firing
 from bot.watch.alerts import MOST_ALERTS, NOTES, SAME_S, Alert, Alerts, Group, bounded, merged
 from bot.watch.board import Board, Row, cards_table
 from bot.watch.catalogue import Catalogue, Service
-from bot.watch.firing import Alerts as Firing
 from bot.watch.preferences import Preferences, Wanted
 from bot.watch.routing import Rules
 from ingest.database import Database
@@ -125,6 +125,16 @@ async def test_resolved_ends_the_message_and_says_so_once(switchboard: Switchboa
     assert (row.ended, row.wanted, len(intents)) == (NOON + 5 * MINUTE, 3, 2)
     words = "Resolved after 5 min: nothing of it fires any more."
     assert intents[f"below:{row.key}:recovered-1"]["text"] == words
+
+
+async def test_an_alert_without_a_beginning_lasts_from_when_it_was_heard(switchboard: Switchboard) -> None:
+    """The message and the reply below it say the same."""
+    await switchboard.alerts.take(group(replace(alert(1), starts=None)))
+    switchboard.now += 5 * MINUTE
+    await switchboard.alerts.take(group(replace(alert(1, firing=False), starts=None, ends=None)))
+    row = await switchboard.row()
+    reply = (await switchboard.intents())[f"below:{row.key}:recovered-1"]["text"]
+    assert reply == "Resolved after 5 min: nothing of it fires any more."
 
 
 async def test_firing_again_within_a_day_goes_on_with_the_message(switchboard: Switchboard) -> None:

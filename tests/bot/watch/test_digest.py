@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from bot.watch.digest import NEEDS, Facts, Need, Seen, Told, compose, text_of
+from bot.watch.digest import NEEDS, Need, compose, text_of
+from bot.watch.facts import Facts, Seen, Told
 from tests.bot.watch.days import BUSY, DOWN, HOSTILE, INDEX, PAYMENT, QUIET, SCANNED, SEARCH, SEEN, frame, utc
 
 SUNDAY = frame("2026-11-22", "2026-11-23 08:00")

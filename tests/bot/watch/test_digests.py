@@ -16,7 +16,7 @@ from bot.types import Done, Question, Source
 from bot.watch.board import Board, Row, cards_table, detectors_table
 from bot.watch.catalogue import Catalogue, Service
 from bot.watch.digest import Digest, text_of
-from bot.watch.digests import Digests
+from bot.watch.digests import Admits, Digests
 from bot.watch.gather import Gatherer
 from bot.watch.preferences import Preferences, Wanted
 from bot.watch.routing import Origin, Rules
@@ -51,11 +51,11 @@ class Town:
         self.preferences = Preferences(database, self.watch, self.rules.channels)
         self.digests = self.replica()
 
-    def replica(self) -> Digests:
+    def replica(self, admits: Admits | None = None) -> Digests:
         """Return what a bot that has just started makes digests with."""
         preferences = Preferences(self.database, self.watch, self.rules.channels)
         gatherer = Gatherer(self.database, self.rules, lambda: self.now)
-        return Digests(self.database, self.rules, preferences, gatherer, self.rendered)
+        return Digests(self.database, self.rules, preferences, gatherer, self.rendered, admits=admits)
 
     def rendered(self, digest: Digest) -> Sequence[Mapping[str, Any]]:
         """Return a digest as one message, and its sections as another; break where a test says so."""
@@ -222,6 +222,19 @@ async def test_a_channel_to_which_no_story_goes_asks_for_its_digest(town: Town) 
     """Quiet hours that were set there switch no digest on."""
     await town.preferences.set(ELSEWHERE, "U1", 0.0, replace(FINE, digest="off", quiet="22:00-07:00"))
     assert ELSEWHERE not in await town.go("2026-11-19 08:00")
+
+
+async def test_a_channel_that_others_than_full_members_read_gets_none(town: Town) -> None:
+    """Unless copilot.toml sends stories there: whoever wrote that knows who reads."""
+
+    async def admits(_channel: str) -> bool:
+        return False
+
+    await town.preferences.set(ELSEWHERE, "U1", utc("2026-11-19 07:00"), FINE)
+    town.digests = town.replica(admits)
+    await town.go("2026-11-19 07:30")
+    await town.go("2026-11-19 09:00")
+    assert await town.roots() == [f"digest:{OPS}:2026-11-19", f"digest:{PAY}:2026-11-19"]
 
 
 async def test_what_breaks_for_one_channel_keeps_no_other_from_its_digest(town: Town) -> None:

@@ -88,6 +88,16 @@ async def test_a_snooze_has_bounds(desk: Desk, seconds: float) -> None:
     assert (await desk.row()).snoozed_until is None
 
 
+async def test_a_press_that_comes_late_does_not_undo_a_later_one(desk: Desk) -> None:
+    """What was pressed last counts, though a crash or Slack's absence lets an earlier press come after it."""
+    await desk.presses.snooze(KEY, "U1", desk.now + 60, 3_600)
+    await desk.presses.snooze(KEY, "U2", desk.now, 86_400)
+    await desk.presses.acknowledge(KEY, "U1", desk.now + 60)
+    await desk.presses.acknowledge(KEY, "U2", desk.now)
+    card = await desk.row()
+    assert (card.snoozed_by, card.snoozed_until, card.acknowledged_by) == ("U1", desk.now + 3_660, "U1")
+
+
 # No anomaly, and back
 
 
@@ -191,7 +201,7 @@ Less of: order … completed: 3 lines
 
 - `checkout 1.42` at 12:00 UTC by `ana`: 2 minutes before it began
 
-**Runbook that fits:** `Payment gateway degraded`; its first check:
+**Runbook that fits, perhaps:** `Payment gateway degraded`; its first check:
 ```
 curl -sI https://gateway/health
 ```

@@ -157,7 +157,8 @@ async def test_nobody_answers_and_somebody_is_called_again(station: Station) -> 
         await station.rounds().go()
     below = [each.split("12:")[1] for each in await station.posts() if "below:" in each]
     assert below == ["notify", "escalate"]
-    assert await station.words("below:story:shop:12:escalate") == ("<@U0ANA> nobody has acknowledged it for 15 min.")
+    escalated = await station.words("below:story:shop:12:escalate")
+    assert escalated == "<@U0ANA> nobody has acknowledged it in checkout for 15 min."
 
 
 async def test_whoever_snoozed_it_had_it_until_then(station: Station) -> None:
@@ -213,7 +214,7 @@ async def test_only_whom_the_settings_name_is_mentioned(station: Station) -> Non
     await station.told(report(id=13, template="other", severity="medium"))
     await station.rounds().go()
     assert [each for each in await station.posts() if "below" in each] == [f"{CHANNEL} below:story:shop:12:notify"]
-    assert await station.words("below:story:shop:12:notify") == "<!subteam^S0TEAM> new, of high severity."
+    assert await station.words("below:story:shop:12:notify") == "<!subteam^S0TEAM> new in checkout, of high severity."
 
 
 async def test_what_becomes_high_mentions_then(station: Station) -> None:

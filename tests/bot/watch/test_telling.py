@@ -10,7 +10,7 @@ import pytest
 from bot.errors import BotError
 from bot.types import Hint
 from bot.watch.catalogue import Service
-from bot.watch.stories import MOST_EXAMPLE, MOST_EXAMPLE_LINES
+from bot.watch.storycard import MOST_EXAMPLE, MOST_EXAMPLE_LINES
 from ingest.anomalies.report import Change, Report
 from ingest.anomalies.stream import Stream
 from ingest.database import Database

@@ -51,7 +51,7 @@ async def test_a_story_becomes_a_card_and_an_intent(station: Station) -> None:
     )
     assert row.body["template"] == report().template
     assert await station.posts() == [f"{CHANNEL} below:story:shop:12:notify", ROOT]
-    assert await station.words("below:story:shop:12:notify") == "<@U0ANA> new, of high severity."
+    assert await station.words("below:story:shop:12:notify") == "<@U0ANA> new in checkout, of high severity."
 
 
 async def test_what_grows_is_edited(station: Station) -> None:

@@ -286,6 +286,21 @@ async def test_lost_line_is_shown(chromium: webdriver.Chrome, tmp_path: Path) ->
     await browser.complaints()
 
 
+async def test_who_says_something_sees_it(browser: Browser, live: FakeSlack) -> None:
+    """Whoever has scrolled up stays there when others write, and is taken to the end by a message of one's own."""
+    for number in range(12):
+        await client_of(live).chat_postMessage(channel=INCIDENTS, text=f"old {number}\n" * 12)
+    await browser.see("#list article", "old 11")
+    at = "return Math.round(document.getElementById('list').scrollTop)"
+    await browser.run("document.getElementById('list').scrollTop = 300")
+    await client_of(live).chat_postMessage(channel=INCIDENTS, text="from another")
+    await browser.see("#list article", "from another")
+    assert await browser.run(at) == 300
+    await browser.type("#composer-main", "and from me", Keys.ENTER)
+    await browser.see("#list article", "and from me")
+    assert await browser.run(at) > 600
+
+
 async def test_narrow_page_has_no_sideways_scroll(
     browser: Browser, chromium: webdriver.Chrome, live: FakeSlack
 ) -> None:

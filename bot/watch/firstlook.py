@@ -8,10 +8,10 @@ import re
 from collections.abc import Sequence
 
 from bot.types import Hint
+from bot.watch.alertcard import Alerts
 from bot.watch.deploys import BEFORE_S
 from bot.watch.figures import line, number
-from bot.watch.firing import Alerts
-from bot.watch.stories import MOST_CHANGES, MOST_LINE, Known, apart, excerpt
+from bot.watch.storycard import MOST_CHANGES, MOST_LINE, Known, apart, excerpt
 from ingest.anomalies.report import Change
 
 MOST_DEPLOYS = 5
@@ -47,9 +47,9 @@ def hints(runbook: Hint | None, similar: Sequence[Hint]) -> list[str]:
     if runbook is None:
         told = ["**Runbook:** none fits well enough to be named."]
     elif runbook.check:
-        told = [f"**Runbook that fits:** {code(runbook.title)}; its first check:", fenced(runbook.check)]
+        told = [f"**Runbook that fits, perhaps:** {code(runbook.title)}; its first check:", fenced(runbook.check)]
     else:
-        told = [f"**Runbook that fits:** {code(runbook.title)}; it names no check."]
+        told = [f"**Runbook that fits, perhaps:** {code(runbook.title)}; it names no check."]
     for each in similar:
         told.append(f"**Similar, perhaps:** {code(each.title)}" + ("; tell them apart by" if each.check else ""))
         told += [fenced(each.check)] if each.check else []

@@ -1,14 +1,13 @@
-"""What the message of a story says, of several stories in one, and of a source that cannot be scanned. Pure.
+"""What the message of a story says. Pure.
 
 Knows no Slack: all that came out of a log is made inert by whoever shows it.
 """
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 
-from bot.types import Brief, Card, Chart, Hint, Mark, Press, Severity
+from bot.types import Brief, Card, Chart, Hint, Mark, Press
 from bot.watch.board import Row
 from bot.watch.deploys import BEFORE_S, Deploy
 from bot.watch.figures import (
@@ -38,7 +37,6 @@ QUIET_S = QUIET_MINUTES * 60.0
 MOST_LINE = 200
 MOST_ALSO = 3
 MOST_CHANGES = 8
-MOST_MEMBERS = 15
 MOST_EXAMPLES = 3
 MOST_EXAMPLE_LINES = 6
 MOST_TITLED = 30
@@ -49,8 +47,6 @@ MOST_EXAMPLE = 600
 
 OLD_S = 120.0
 """Figures older than that are dated."""
-
-RANKS: Mapping[Severity, int] = {"high": 0, "medium": 1, "low": 2}
 
 WORDS: Mapping[Kind, tuple[str, str]] = {
     "new": ("Rate", "Usual"),
@@ -121,9 +117,6 @@ class Known:
     def clock(self, at: float) -> str:
         """Return a time as the people of its channel read it."""
         return clock(at, self.zone, self.now)
-
-
-# A story
 
 
 def story_card(known: Known) -> Card:
@@ -347,152 +340,3 @@ def lost_brief(row: Row) -> Brief:
     where = line(row.service or stream_of(row.key), MOST_NAME)
     told = f"{where}: a story of its logs, of which no more is kept"
     return Brief(row.key, name_of(row.key), told, row.severity, row.severity)
-
-
-# Several in one
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """A group and its members; `briefs` are of those that are named, the worst first."""
-
-    row: Row
-    members: Sequence[Row]
-    briefs: Sequence[Brief] = ()
-    now: float = 0.0
-    zone: tzinfo = field(default=UTC)
-
-
-def worst_first(members: Sequence[Row]) -> list[Row]:
-    """Return cards in the order in which people want to see them: those that go on, then by severity, then by age."""
-    return sorted(members, key=lambda each: (not is_open(each), RANKS[each.severity], each.opened, each.key))
-
-
-def is_open(row: Row) -> bool:
-    """Whether a card goes on, for people: what they called no anomaly does not."""
-    return row.ended is None and row.rejected is None
-
-
-def group_card(crowd: Crowd) -> Card:
-    """Return what a message of several cards says now."""
-    row, members = crowd.row, worst_first(crowd.members)
-    going = [each for each in members if is_open(each)]
-    counted = going or members
-    least = min((RANKS[each.severity] for each in counted), default=RANKS[row.severity])
-    severity = next(each for each, rank in RANKS.items() if rank == least)
-    told = [_member(brief, each) for brief, each in zip(crowd.briefs, members, strict=False)]
-    if left := len(members) - len(told):
-        told.append(f"and {left:,} more: /copilot incidents lists what is open")
-    return Card(
-        key=row.key,
-        name="",
-        version=row.wanted,
-        headline=_crowded(members, going),
-        status=_spread(crowd, members, going, severity),
-        severity=severity,
-        lines=tuple(told),
-        notes=tuple(_why(crowd)),
-    )
-
-
-def _crowded(members: Sequence[Row], going: Sequence[Row]) -> str:
-    what = f"{len(members):,} {_noun(members)}{_services(members)}"
-    if members and not going:
-        return f"All over: {what}"
-    if len(going) < len(members):
-        return f"{what}: {len(going):,} open ({_severities(going)})"
-    return f"{what}: {_severities(going)}" if going else what
-
-
-def _noun(members: Sequence[Row]) -> str:
-    kinds = {each.kind for each in members}
-    one, several = {frozenset({"story"}): ("story", "stories"), frozenset({"alert"}): ("alert", "alerts")}.get(
-        frozenset(kinds), ("matter", "matters")
-    )
-    return one if len(members) == 1 else several
-
-
-def _services(members: Sequence[Row]) -> str:
-    services = [service for service, _ in Counter(each.service for each in members if each.service).most_common()]
-    if not services:
-        return ""
-    more = len(services) - 2
-    told = ", ".join(line(each, MOST_NAME) for each in services[:2])
-    return f" in {told} and {more} more service{'' if more == 1 else 's'}" if more > 0 else f" in {told}"
-
-
-def _severities(members: Sequence[Row]) -> str:
-    counts = Counter(each.severity for each in members)
-    return ", ".join(f"{counts[severity]:,} {severity}" for severity in RANKS if counts[severity])
-
-
-def _spread(crowd: Crowd, members: Sequence[Row], going: Sequence[Row], severity: Severity) -> str:
-    times = [each.opened for each in members] or [crowd.row.opened]
-    first, last = min(times), max(times)
-    began = span(first, last, crowd.zone, crowd.now) if last - first >= 60.0 else clock(first, crowd.zone, crowd.now)  # noqa: PLR2004 - a minute
-    over = len(members) - len(going)
-    return f"{severity} · began {began}" + (f" · {over:,} over" if over else "")
-
-
-def _member(brief: Brief, row: Row) -> str:
-    if not is_open(row):
-        return f"{brief.name} · {line(brief.headline, MOST_LINE)}"
-    taken = " · acknowledged" if row.acknowledged_by else ""
-    return f"{brief.name} · {row.severity}{taken} · {line(brief.headline, MOST_LINE)}"
-
-
-def _why(crowd: Crowd) -> list[str]:
-    why = crowd.row.why or next((each.why for each in crowd.members if each.why), "")
-    reason = [f"in one message: {line(why, MOST_LINE)}"] if why else []
-    all_told = len(crowd.members) <= MOST_MEMBERS  # else the last line says so
-    lists = ["/copilot incidents has their buttons"] if all_told and any(map(is_open, crowd.members)) else []
-    return [*reason, *lists, as_of(crowd.now, crowd.now, crowd.zone)]
-
-
-# A source of which nothing is known
-
-
-def source_card(row: Row, now: float, zone: tzinfo) -> Card:
-    """Return what is said of a source that cannot be scanned or writes nothing, or is back.
-
-    Its body has the `reason` in a sentence, and whether the source is `silent`: it can be read, but has no line.
-    """
-    brief = source_brief(row, now, zone)
-    reason = line(str(row.body.get("reason", "")), MOST_LINE)
-    if row.ended is None:
-        told = [reason, "This is not an all-clear: nothing is known of it since then."]
-    elif row.body.get("silent"):
-        told = [f"For {lasted(row.ended - row.opened)} nothing was known of it."]
-    else:
-        told = [f"For {lasted(row.ended - row.opened)} nobody looked. What was written meanwhile is read now."]
-    if row.ended is not None and reason:
-        told.append(f"The reason was: {reason}")
-    return Card(
-        key=row.key,
-        name=brief.name,
-        version=row.wanted,
-        headline=brief.headline,
-        status=brief.status,
-        severity=row.severity,
-        people=brief.people,
-        lines=tuple(filter(None, told)),
-        notes=(brief.name, as_of(now, now, zone)),
-        presses=brief.presses,
-    )
-
-
-def source_brief(row: Row, now: float, zone: tzinfo) -> Brief:
-    """Return such a source in a line or two."""
-    known = Known(row, (), now, zone)
-    logs, silent = f"{line(stream_of(row.key), MOST_NAME)} logs", row.body.get("silent")
-    if row.ended is None:
-        since = known.clock(row.opened)
-        told = f"No line in {logs} since {since}" if silent else f"Could not scan {logs} since {since}"
-        how = f"{row.severity} · for {lasted(now - row.opened)}"
-        can: tuple[Press, ...] = ("acknowledge", "snooze")
-    else:
-        again = known.clock(row.ended)
-        told = f"Lines in {logs} again since {again}" if silent else f"Scanning {logs} again since {again}"
-        what = "nothing was written" if silent else "could not be scanned"
-        how, can = f"{what} {span(row.opened, row.ended, zone, now)}", ()
-    return Brief(row.key, name_of(row.key), told, how, row.severity, people(known), can)

@@ -13,7 +13,7 @@ from bot.types import Brief, Card, Press
 from bot.watch.board import Row
 from bot.watch.figures import MOST_HEADLINE, lasted, line, span
 from bot.watch.names import name_of
-from bot.watch.stories import Known, as_of, beside, is_id, nearest, people
+from bot.watch.storycard import Known, as_of, beside, is_id, nearest, people
 
 MOST_ALERTS = 8
 MOST_LABELS = 8
