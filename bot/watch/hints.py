@@ -56,6 +56,8 @@ _CHANGES = re.compile(
 """What a command that is more than a look has in it: nothing of that may be called a check, whatever section it is in.
 A look that is left out for one of these words costs less than a change that somebody takes for a look."""
 _PROMPT = re.compile(r"^(?:\[?[\w.-]+@[\w.-]+[^$#]*[$#]|[$>%])\s+")
+_LOOP = re.compile(r"^(?:for|while|until)\s.*\bdo$")
+_STEPS = re.compile(r"\b(?P<begin>do)\b|\bdone\b")
 _ITEM = re.compile(r"^\s*(?:[-*+]|\d+[.)])\s+(?:\[[ xX]\]\s+)?(?P<words>\S.*)$")
 _SKIPPED = re.compile(r"^\s*(?:#|\||>|<|!\[|={3,}|-{3,}|(?:TODO|TBD|N/?A|None)\W*$|$)", re.IGNORECASE)
 
@@ -139,7 +141,7 @@ def _incident(hit: Hit) -> Hint:
     if section is None:
         return _hint(hit, "", nearest.start_line, nearest.end_line, runbook=False)
     text = "\n".join(hit.document.text.split("\n")[section.start_line - 1 : section.end_line])
-    check = next(_commands(text), "") or next(_lines(text), "")
+    check = next(commands_in(text), "") or next(_lines(text), "")
     return _hint(hit, check, section.start_line, section.end_line, runbook=False)
 
 
@@ -162,7 +164,7 @@ def _parts(document: Document) -> list[_Part]:
 
 def _look(text: str) -> str:
     """Return the first command of a text that changes nothing, empty if there is none."""
-    return next((each for each in _commands(text) if not _CHANGES.search(each)), "")
+    return next((each for each in commands_in(text) if not _CHANGES.search(each)), "")
 
 
 def _step(text: str) -> str:
@@ -170,20 +172,24 @@ def _step(text: str) -> str:
     return next((each for each in _lines(text) if all(order.is_check for order in orders_in(each))), "")
 
 
-def _commands(text: str) -> Iterator[str]:
-    """Yield the commands of the code blocks that are typed, each in one line; prompts are taken off."""
-    begun = ""
+def commands_in(text: str) -> Iterator[str]:
+    """Yield the commands of the code blocks that are typed, each in one line, loops whole; prompts are taken off."""
+    begun, loops, held = "", 0, False
     for line in _code(text):
         bare = _PROMPT.sub("", line.strip())
-        if not begun and (not bare or _NO_COMMAND.match(bare)):
+        if (not begun and (not bare or _NO_COMMAND.match(bare))) or (loops and (not bare or bare.startswith("#"))):
             continue
-        begun = f"{begun} {bare}".strip()
-        if begun.endswith("\\"):
-            begun = begun[:-1].rstrip()
-            continue
-        yield begun
-        begun = ""
-    if begun:
+        if loops or (not begun and _LOOP.match(bare)):
+            loops += sum(1 if found["begin"] else -1 for found in _STEPS.finditer(bare))
+            begun += f"{' ' if held or not begun or begun.endswith((' do', '|')) else '; '}{bare}"
+        else:
+            begun = f"{begun} {bare}"
+        held = begun.endswith("\\")
+        begun = begun.removesuffix("\\").strip()
+        if not held and loops <= 0:
+            yield begun
+            begun, loops = "", 0
+    if begun and not loops:
         yield begun
 
 

@@ -87,8 +87,7 @@ class Matching:
         going = [row for row in fresh if standings[row.key].ended is None]
         again = {row.key: row for row in (*waiting, *changed) if row.place not in SHOWN and row.ended is None}
         woken = await self._placer.place(connection, wishes, going, list(again.values()), unread=unread)
-        for row in changed:
-            await self._placer.mention(connection, [row])
+        await self._placer.mention(connection, changed)
         return woken | {row.channel for row in changed if row.channel and row.place in SHOWN}
 
     async def _waiting(self, connection: AsyncConnection, stream: str) -> list[Row]:

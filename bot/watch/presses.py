@@ -67,7 +67,7 @@ class Presses:
                 if last:
                     await self._changed(connection, row, snoozed_by=person, snoozed_until=until)
         when = clock(until, self._telling.zone_of(row.channel), at)
-        return f"{name_of(key)} is snoozed for {lasted(seconds)}, until {when}; if it goes on then, I say so once."
+        return f"{name_of(key)} is snoozed for {lasted(seconds)}, until {when}; if it is open then, I say so once."
 
     async def reject(self, key: str, person: str, at: float) -> str:
         """Let a story, and those like it, be no anomaly for 30 days. Raises Misused."""

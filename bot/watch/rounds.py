@@ -54,7 +54,7 @@ class Rounds:
             await self._board.change(connection, row.key, snoozed_until=None)
             if row.ended is None and row.rejected is None and row.place == "root":
                 what = f"{SNOOZE}{int(row.snoozed_until or 0)}"
-                words = {"text": "The snooze is over, and it still goes on."}
+                words = {"text": "The snooze is over, and it is still open."}
                 await self._board.say_below(connection, row, what, words)
         groups = {row.inside for row in rows if row.inside}
         for key in sorted(groups):

@@ -261,7 +261,9 @@ class Pressed:
 class Tail:
     """A scan that finds what a script says, with the cursor of the real one: how many tellings were read."""
 
-    def __init__(self, streams: Streams, story: Story, rng: random.Random, scanned: list[tuple[float, str, bool]]) -> None:
+    def __init__(
+        self, streams: Streams, story: Story, rng: random.Random, scanned: list[tuple[float, str, bool]]
+    ) -> None:
         """`scanned` remembers when which stream was scanned, and whether more waited than was read."""
         self._streams = streams
         self._story = story
@@ -400,7 +402,9 @@ class Replica:
             rejections=rejections,
             clock=now,
         )
-        scans: Mapping[str, Any] = {name: Tail(streams, each, world.rng, world.scanned) for name, each in town.streams.items()}
+        scans: Mapping[str, Any] = {
+            name: Tail(streams, each, world.rng, world.scanned) for name, each in town.streams.items()
+        }
         watch = Watch(database, board, placer, scans, dict.fromkeys(scans, Beat()), clock=now, fault=fault)
         self.bot = Coarse(**world.room(database, life, self.name, watched))
         self.alerts = Alerts(

@@ -434,9 +434,9 @@ class Judge:
             channel = str(card.row["channel"])
             if not all(_in_quiet(wanted, at) for wanted in self._wanted(channel, at, at)):
                 continue
-            members = [card] if kind == "story" else [
-                each for each in self._cards.values() if each.row["inside"] == card.key
-            ]
+            members = (
+                [card] if kind == "story" else [each for each in self._cards.values() if each.row["inside"] == card.key]
+            )
             if not any(self._worst(each, at + 1.0) == "high" for each in members):
                 yield f"{card.key} was posted in quiet hours"
 
@@ -515,7 +515,9 @@ class Judge:
             return False
         # What its source could not tell yet counts for neither.
         return all(self._is_open(card, each) for each in (at - 6 * HOUR_S, at, until)) or (
-            self._is_open(card, at) and self._is_open(card, until) and not self._was_down(card, at - 6 * HOUR_S, until)
+            self._is_open(card, at)
+            and self._is_open(card, until)
+            and not self._was_down(card, at - 6 * HOUR_S, until)
             and all(self._is_open(card, each) for each in (at - 1_800.0, until))
         )
 
@@ -544,7 +546,9 @@ class Judge:
             for card in self._cards.values()
             if card.row["inside"] == group and "high" in {report.severity for _, report in self._tellings(card)}
         }
-        mine = [each for each in self._town.services if each.name in services and _mention(each.notify) in _rings(message)]
+        mine = [
+            each for each in self._town.services if each.name in services and _mention(each.notify) in _rings(message)
+        ]
         if len(_rings(message)) != 1 or not any(f" in {each.name}" in message["text"] for each in mine):
             yield f"below {group}: {message['text']!r} rings, and {services} are high there"
 
@@ -560,7 +564,9 @@ class Judge:
         for what, at in (("notify", first), ("escalate", second)):
             if at is not None and (why := self._uncalled(card, at)) is not None:
                 yield f"{card.key}: {what} though {why}"
-        if second is not None and (first is None or second - first < (service.escalate_after_s if service else 0) - 1.0):
+        if second is not None and (
+            first is None or second - first < (service.escalate_after_s if service else 0) - 1.0
+        ):
             yield f"{card.key} was escalated too early"
         if wanted is None or service is None:
             return
@@ -654,7 +660,11 @@ class Judge:
             )
 
     def _fires(self, card: Card, at: float) -> bool:
-        later = [other.row["opened"] for other in self._same[card.row["fingerprint"]] if other.row["opened"] > card.row["opened"]]
+        later = [
+            other.row["opened"]
+            for other in self._same[card.row["fingerprint"]]
+            if other.row["opened"] > card.row["opened"]
+        ]
         until = min([at, *(each - 1.0 for each in later)])
         taken = [
             group for when, group in self._world.taken if when <= until and group.fingerprint == card.row["fingerprint"]

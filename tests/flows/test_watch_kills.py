@@ -234,7 +234,7 @@ async def test_two_dozen_kills_lose_and_double_no_card(tmp_path: Path, capsys: p
     """However often it is killed while shop after shop breaks: each is told once, also the first, which recovers."""
     rng, kills = random.Random(SEED), Counter[str]()
     async with street_in(tmp_path, KILLS // 2) as street:
-        street.shops[0].break_at(time.time() - QUIET_S + 30.0)
+        street.shops[0].break_at(time.time() - QUIET_S + 180.0)
         street.slack.sometimes(rng, 0.1, Fault(status=429, retry_after_s=1), methods=("chat.postMessage",))
         for number, plan in enumerate(plans(rng)):
             if number % 2:

@@ -36,7 +36,12 @@ SERVICES = (
     Service("search", ("search",), SEARCH),
     Service("infra", ("infra",), None, owner="platform"),
 )
-NAMES = {"shop": ("checkout", "checkout", "cart"), "pay": ("ledger",), "edge": ("search", "infra"), "canary": ("checkout",)}
+NAMES = {
+    "shop": ("checkout", "checkout", "cart"),
+    "pay": ("ledger",),
+    "edge": ("search", "infra"),
+    "canary": ("checkout",),
+}
 """The services that each stream names; `cart` is nobody's, so it goes where all goes, and `canary` is in shadow."""
 
 ZONES = ("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC", "Asia/Kathmandu")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from bot.types import Hint
-from bot.watch.hints import MOST_CHECK, MOST_SOUGHT, Hints, query
+from bot.watch.hints import MOST_CHECK, MOST_SOUGHT, Hints, commands_in, query
 from ingest.database import Database, metadata
 from ingest.documents.store import Library
 from ingest.index.embed import MiniLM
@@ -64,6 +64,24 @@ def test_a_query_has_names_in_words_and_no_placeholders(
 def test_a_query_is_bounded() -> None:
     """Whatever an alert or a log says."""
     assert len(query("HighErrorRate " * 100_000, ["x" * 100_000])) <= MOST_SOUGHT
+
+
+@pytest.mark.parametrize(
+    ("code", "commands"),
+    [
+        (
+            "for p in a b; do\n  echo $p\n\n  # its memory\n  top $p |\n  head\ndone\nls",
+            ["for p in a b; do echo $p; top $p | head; done", "ls"],
+        ),
+        ("while read a; do\n  get \\\n    $a\ndone < x", ["while read a; do get $a; done < x"]),
+        ("for a in b; do\n  for c in d; do\n    ls\n  done\ndone", ["for a in b; do for c in d; do ls; done; done"]),
+        ("for a in b; do ls; done\nls", ["for a in b; do ls; done", "ls"]),
+        ("for a in b; do\n  ls", []),
+    ],
+)
+def test_a_loop_is_one_command(code: str, commands: list[str]) -> None:
+    """Half a loop typed into a shell waits for its other half."""
+    assert list(commands_in(f"```sh\n{code}\n```")) == commands
 
 
 @pytest.fixture

@@ -65,7 +65,7 @@ async def test_the_last_one_who_acknowledges_has_it(desk: Desk) -> None:
 async def test_a_snooze_ends_when_it_says(desk: Desk) -> None:
     """Until when, in the clock of the channel, and what comes then."""
     told = await desk.presses.snooze(KEY, "U1", desk.now, 3_600)
-    assert told == "shop-12 is snoozed for 60 min, until 13:08 UTC; if it goes on then, I say so once."
+    assert told == "shop-12 is snoozed for 60 min, until 13:08 UTC; if it is open then, I say so once."
     card = await desk.row()
     assert (card.snoozed_by, card.snoozed_until, card.wanted) == ("U1", desk.now + 3_600, 2)
 

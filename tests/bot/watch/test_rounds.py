@@ -96,7 +96,7 @@ async def test_a_snooze_ends_once(station: Station) -> None:
     assert (row.snoozed_until, row.wanted) == (None, before + 1)
     notes = [each for each in await station.posts() if "snooze" in each]
     assert notes == [f"{CHANNEL} below:story:shop:12:snooze-{int(NOON + HOUR)}"]
-    assert await station.words(notes[0].split()[1]) == "The snooze is over, and it still goes on."
+    assert await station.words(notes[0].split()[1]) == "The snooze is over, and it is still open."
 
 
 async def test_a_snooze_of_what_is_over_ends_in_silence(station: Station) -> None:
