@@ -198,8 +198,9 @@ class Answerer:
 
     async def _recalled(self, ground: _Ground) -> _Ground:
         reader = reader_of(ground.question)
-        recalled = await recall(self._search, ground.asked.search, reader)
-        similar = await similar_to(self._search, ground.asked.search, recalled, reader)
+        sought = "\n".join(filter(None, (ground.asked.search, ground.now.about)))
+        recalled = await recall(self._search, sought, reader)
+        similar = await similar_to(self._search, sought, recalled, reader)
         return replace(ground, recalled=recalled, similar=similar)
 
     async def _written(self, ground: _Ground, draft: _Draft, ending: "_Ending") -> AsyncIterator[AnswerEvent]:

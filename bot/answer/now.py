@@ -100,7 +100,8 @@ class Lead:
     """What is told before an answer: `text` in Markdown, and the same as `facts`, a sentence each, for the model.
 
     `answers` says that a question for how things are is answered by it; `whole`, that nothing else was asked for: then
-    documents are not searched.
+    documents are not searched. `about` is the headline of the story that is told first: what to look for in the
+    documents, where the question itself names no symptom.
     """
 
     text: str = ""
@@ -108,6 +109,7 @@ class Lead:
     answers: bool = False
     whole: bool = False
     sources: tuple[str, ...] = ()
+    about: str = ""
 
 
 NOTHING = Lead()
@@ -319,6 +321,7 @@ def _told(about: Sequence[Told], blind: Sequence[Scanned], now: float, *, answer
         (*facts, *(each.replace("**", "") for each in unknown)),
         answers=answers and bool(about),
         sources=_sources(about, blind),
+        about=about[0].headline if answers and about else "",
     )
 
 

@@ -105,7 +105,8 @@ class Telling:
     def _examples(self, story: Story) -> Iterable[str]:
         firsts = [self._firsts[template] for template in story.templates if template in self._firsts]
         for first in firsts[:MOST_EXAMPLES]:
-            time = f"{datetime.fromtimestamp(first.time, self._timezone):%H:%M:%S}"
+            moment = datetime.fromtimestamp(first.time, self._timezone)
+            time = f"{moment:%H:%M:%S}" + (f" {moment:%Z}" if moment.utcoffset() else "")  # as the log has it
             level = NAMES[first.level].upper() if first.level else ""
             host, service = first.host.decode(errors="replace"), first.service.decode(errors="replace")
             parts = (time, level, host, service, first.text.decode(errors="replace"))

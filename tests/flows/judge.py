@@ -140,7 +140,7 @@ class Judge:
         }
         told = {(card.stream, number) for card in self._cards.values() for number in card.numbers}
         for stream, story in self._town.streams.items():
-            last = {report.id: report for at, report in story.tellings if at < self._town.end}
+            last = {report.id: report for at, report in story.tellings if at < self._end - JUST_S}
             for number, report in last.items():
                 body = known.get((stream, number))
                 if body is None or body["also"] != list(report.also):
@@ -172,7 +172,7 @@ class Judge:
 
     def _tellings(self, card: Card, until: float | None = None) -> list[tuple[float, Report]]:
         """Return what was told of a card's stories up to a time, in order."""
-        until = self._town.end if until is None else until
+        until = self._end if until is None else until
         mine = set(card.numbers)
         return [each for each in self._by_stream[card.stream] if each[1].id in mine and each[0] <= until]
 
@@ -337,7 +337,9 @@ class Judge:
         if not scanned or scanned[-1]:
             return True
         latest = max((each for each in told if each <= at), default=at)
-        severity = self._worst(card, at)
+        going = {report.id: report for _, report in self._tellings(card, at)}.values()
+        seen = max((each.severity for each in going if each.ended is None), key=RANK.__getitem__, default="low")
+        severity = min(seen, self._worst(card, at), key=RANK.__getitem__)  # what was over before anybody looked is lost
         channel = str(self._channel(card))
         for wanted in self._wanted(channel, latest, at):
             if RANK[severity] < RANK[wanted.least] or RANK[self._worst(card, latest)] < RANK[wanted.least]:
@@ -680,14 +682,13 @@ class Judge:
             for begin, end in story.down:
                 rounds = [tick for tick in self._ticks if begin + 125.0 < tick < end]
                 late = [tick for tick in rounds if tick > rounds[0] + 125.0] if rounds else []
-                if len(late) <= TICKS or self._was_dying(begin, late[TICKS]) or self._is_shadow_stream(stream):
+                if len(late) <= TICKS or self._was_dying(begin, late[TICKS]) or self._town.origins[stream].shadow:
+                    continue
+                if any(each.start < late[TICKS] and each.end > begin for each in self._town.maintenance):
                     continue
                 told = [each for each in cards if (each.posted_at or late[TICKS]) <= late[TICKS]]
                 if all(each.row["ended"] is not None and each.row["ended"] < begin for each in told):
                     yield f"{stream} was down for {(end - begin) / 60:.0f} min, and nobody was told"
-
-    def _is_shadow_stream(self, stream: str) -> bool:
-        return self._town.origins[stream].shadow
 
 
 def _mention(name: str | None) -> str:

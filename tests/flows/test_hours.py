@@ -10,6 +10,7 @@ import itertools
 import logging
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from typing import Any
 import pytest
 import structlog
 
+from bot.watch.alerts import Group
 from tests.fakes.hours import AFTER_S, Hours, Town, run
 from tests.fakes.virtual import now
 from tests.flows.judge import Judge
@@ -62,19 +64,20 @@ async def _happened(world: Hours) -> None:
         soon(at, "death", (places, away_s))
     for at, channel, wanted in town.changes:
         soon(at, "change", (channel, wanted))
-    behind: dict[str, float] = {}
+    unsent: dict[str, list[Group]] = defaultdict(list)
     while due:
         at, _, what, about = heapq.heappop(due)
         await asyncio.sleep(max(0.0, at - now()))
         if what == "tick":
             await world.tick()
         elif what == "alert":
-            # A sender keeps the order of a group's messages.
-            if behind.get(about.key, 0.0) > now():
-                soon(behind[about.key] + 1.0, "alert", about)
-            elif not await world.alert(about):
-                behind[about.key] = now() + AGAIN_S
-                soon(behind[about.key], "alert", about)
+            # A sender keeps the order of a group's messages, and sends again what nobody took.
+            waiting = unsent[about.key if isinstance(about, Group) else about]
+            waiting += [about] if isinstance(about, Group) else []
+            while waiting and await world.alert(waiting[0]):
+                waiting.pop(0)
+            if waiting:
+                soon(now() + AGAIN_S, "alert", waiting[0].key)
         elif what == "press":
             pressed = await world.press()
             if pressed is not None and pressed.what == "snooze":

@@ -11,7 +11,7 @@ import pytest
 from bot.journal.inbox import Arrival, Event
 from bot.journal.outbox import Intent
 from bot.slack.stories import GONE, IN_THREAD, NEEDS_STORY, NO_RUNBOOK, UNWATCHED
-from bot.types import Done, Question
+from bot.types import Card, Done, Question
 from bot.watch.board import below_intent, root_key
 from ingest.types import EVERYONE
 from tests.bot.slack.room import Room, Time, done
@@ -235,6 +235,20 @@ async def test_no_fault_doubles_a_card(room: Room, watch: Watch, fault: str) -> 
         room.slack.drop("chat.postMessage")
     else:
         room.slack.break_down("chat.postMessage", after=fault == "after")
+    await posted(room)
+    assert len(cards_of(room)) == 1
+
+
+async def test_a_card_that_was_drawn_slowly_is_not_posted_twice(room: Room, watch: Watch) -> None:
+    """Slack's history may lag behind a post whose answer was lost, however long ago its row was begun."""
+    room.slack.history_lags_s = 3.0
+    room.slack.drop("chat.postMessage")
+
+    def slowly(card: Card) -> Card:
+        room.time.advance(15.0)
+        return card
+
+    watch.telling.changed["story:shop:12"] = slowly
     await posted(room)
     assert len(cards_of(room)) == 1
 

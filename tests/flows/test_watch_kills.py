@@ -20,6 +20,7 @@ from bot.build.house import EXAMPLE
 from bot.journal.outbox import outbox
 from bot.watch.board import Row, cards_table, root_key
 from bot.workspace.rate import Paced
+from ingest.anomalies.scan import GRACE_S
 from ingest.anomalies.store import stories_table, streams_table
 from tests.fakes.slack import BOB, INCIDENTS, Fault, Payload, text_of
 from tests.flows.program import Program, copilot, database_in
@@ -27,8 +28,12 @@ from tests.flows.test_kills import DeadlySlack, Plan
 from tests.ingest.anomalies.shop import Event
 
 SEED = 20_261_118
-KILLS = 24
-PER_HOUR = 6
+ROUNDS, AT_ONCE, KILLS = 5, 4, 5
+"""Minutes in which something breaks, how many shops do so at once, and how often the bot is killed over each."""
+
+PER_HOUR = 15
+"""Some stories have a message of their own, the last ones share one."""
+
 HISTORY_S = 25 * 3_600
 """A stream tells nothing in its first 24 hours."""
 
@@ -37,9 +42,6 @@ QUIET_S = 30 * 60
 
 PATIENCE_S = 240.0
 """Longest wait for the last message: a minute for its minute to be over, half a minute for those who watch."""
-
-MOMENTS = ("chat.postMessage", "a stream or post began", "chat.update")
-"""A call to Slack that has no effect any more; a post that had its effect; an edit that has none any more."""
 
 
 @dataclass
@@ -50,7 +52,7 @@ class Shop:
     path: Path
     written: float
     lines: int = 0
-    breaks: str | None = None
+    breaks: bool = False
 
     def calm(self, until: float) -> None:
         """Write what it always says, twice a minute."""
@@ -60,11 +62,11 @@ class Shop:
         )
         self.written = until
 
-    def break_at(self, at: float) -> None:
+    def break_at(self, at: float, words: str = "cannot reach ledger: connection reset") -> None:
         """Write that something broke."""
         self.calm(at)
-        self.breaks = "cannot reach ledger: connection reset"
-        self.say(Event(at + each / 10.0, "web-1", "ERROR", self.name, self.breaks) for each in range(6))
+        self.breaks = True
+        self.say(Event(at + each / 10.0, "web-1", "ERROR", self.name, words) for each in range(6))
 
     def say(self, events: Iterable[Event]) -> None:
         """Write lines."""
@@ -221,10 +223,13 @@ async def test_two_kills_lose_and_double_no_card(tmp_path: Path) -> None:
 
 
 def plans(rng: random.Random) -> Sequence[Plan]:
-    """Return the kills: at random times after the start, and around posts and edits."""
-    chosen = [Plan(None, 0, rng.uniform(0.0, 6.0)) for _ in range(KILLS // 4)]
-    while len(chosen) < KILLS:
-        chosen.append(Plan(MOMENTS[len(chosen) % len(MOMENTS)], rng.randint(1, 3), rng.choice((0.0, 0.0, 0.02))))
+    """Return the kills of a minute: before posts and edits have an effect, after one had, and at random."""
+    chosen = [
+        Plan("chat.postMessage", rng.randint(1, 3), 0.0),
+        Plan("a stream or post began", rng.randint(1, 2), rng.choice((0.0, 0.02))),
+        Plan("chat.update", 1, 0.0),
+        *(Plan(None, 0, rng.uniform(0.0, 4.0)) for _ in range(KILLS - 3)),
+    ]
     rng.shuffle(chosen)
     return chosen
 
@@ -233,17 +238,17 @@ def plans(rng: random.Random) -> Sequence[Plan]:
 async def test_two_dozen_kills_lose_and_double_no_card(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """However often it is killed while shop after shop breaks: each is told once, also the first, which recovers."""
     rng, kills = random.Random(SEED), Counter[str]()
-    async with street_in(tmp_path, KILLS // 2) as street:
+    async with street_in(tmp_path, 1 + ROUNDS * AT_ONCE) as street:
         street.shops[0].break_at(time.time() - QUIET_S + 180.0)
         street.slack.sometimes(rng, 0.1, Fault(status=429, retry_after_s=1), methods=("chat.postMessage",))
-        for number, plan in enumerate(plans(rng)):
-            if number % 2:
-                street.shops[1 + number // 2 % (len(street.shops) - 1)].break_at(time.time())
-            street.calm()
-            with street.start() as program:
-                if plan.moment is None:
-                    await asyncio.to_thread(program.ready)
-                kills[await street.slack.kill(program, plan)] += 1
+        for number in range(ROUNDS):
+            await broken(street, number)
+            for plan in plans(rng):
+                street.calm()
+                with street.start() as program:
+                    if plan.moment is None:
+                        await asyncio.to_thread(program.ready)
+                    kills[await street.slack.kill(program, plan)] += 1
         with street.start() as program:
             writing = asyncio.create_task(street.gone_on())
             await street.settled()
@@ -257,3 +262,15 @@ async def test_two_dozen_kills_lose_and_double_no_card(tmp_path: Path, capsys: p
         with capsys.disabled():
             print(f"\n{kills.total()} kills: {dict(kills)}; {len(street.messages())} messages")  # noqa: T201 - for people
         assert not found, "\n".join(found)
+        assert kills["chat.postMessage"]
+        assert kills["a stream or post began"]
+
+
+async def broken(street: Street, number: int) -> None:
+    """Break some shops more, and what broke a minute ago still more; return when that minute can be told."""
+    begin = 1 + number * AT_ONCE
+    for shop in street.shops[begin : begin + AT_ONCE]:
+        shop.break_at(time.time())
+    for shop in street.shops[max(1, begin - AT_ONCE) : begin]:
+        shop.break_at(time.time(), "circuit breaker of payments is open")
+    await asyncio.sleep(60.0 - time.time() % 60.0 + GRACE_S)

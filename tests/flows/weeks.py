@@ -167,7 +167,7 @@ def changes(rng: random.Random, begin: float, end: float, zone: str) -> Iterator
 
 def story_of(rng: random.Random, stream: str, begin: float, end: float, *, wild: bool) -> Story:
     """Return the script of a stream."""
-    a_day = rng.choice((1.0, 3.0, 7.0))
+    a_day = rng.choice((0.7, 2.0, 5.0))
     known: list[Matter] = []
     lives: list[list[tuple[float, dict[str, object]]]] = []
     whose: list[Matter] = []
@@ -282,14 +282,14 @@ def ticks(rng: random.Random, town: Town) -> Iterator[float]:
     """Yield when the schedule is fired: often where something is due, now and then where nothing is."""
     often: set[float] = set()
     at = town.begin
-    while (at := at + rng.uniform(2_400.0, 5_000.0)) < town.end:
+    while (at := at + rng.uniform(3_000.0, 6_000.0)) < town.end:
         often.add(at)
     for story in town.streams.values():
         for told_at, report_ in story.tellings:
             course = random.Random(told_at // 60.0)  # what happens in one minute is seen together
-            if course.random() < 0.35:
+            if course.random() < 0.25:
                 often |= {told_at + 30.0, told_at + 90.0}
-            if report_.severity == "high" and course.random() < 0.25:
+            if report_.severity == "high" and course.random() < 0.15:
                 often |= {told_at + 1_000.0, told_at + 3_700.0}
         for span in (*story.down, *story.silent):
             often |= {span[0] + 30.0, span[0] + 180.0, span[0] + 1_000.0, span[1] + 30.0, span[1] + 90.0}

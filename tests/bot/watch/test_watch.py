@@ -118,6 +118,15 @@ async def test_the_same_matter_joins_its_card(station: Station) -> None:
     assert len([each for each in await station.posts() if "card:" in each]) == 1
 
 
+async def test_what_recovers_is_as_severe_as_it_was_this_time(station: Station) -> None:
+    """A high story of the morning makes nothing high of the medium one that its card tells in the evening."""
+    await station.told(report(severity="high"))
+    await station.told(report(severity="high", ended=NOON + 40 * MINUTE))
+    await station.told(report(id=13, severity="medium"))
+    await station.told(report(id=13, severity="medium", ended=NOON + 300 * MINUTE))
+    assert (await station.row()).severity == "medium"
+
+
 async def test_after_a_day_the_same_matter_is_a_new_one(station: Station) -> None:
     """Nobody looks for yesterday's message."""
     await station.told(report(ended=None))
