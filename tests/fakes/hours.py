@@ -255,6 +255,16 @@ class Pressed:
     heard: bool
 
 
+@dataclass(frozen=True)
+class Look:
+    """A scan of a stream that found all that was told `until` some time; `behind` says that more waited."""
+
+    at: float
+    stream: str
+    behind: bool
+    until: float
+
+
 # The bot
 
 
@@ -264,7 +274,7 @@ class Tail:
     def __init__(
         self, streams: Streams, story: Story, rng: random.Random, scanned: list[tuple[float, str, bool]]
     ) -> None:
-        """`scanned` remembers when which stream was scanned, and whether more waited than was read."""
+        """Begin a world; `scanned` remembers what was looked at."""
         self._streams = streams
         self._story = story
         self._rng = rng
@@ -318,7 +328,7 @@ class Tail:
     async def save(self, connection: AsyncConnection, scanned: Scanned) -> None:
         """Write it in the caller's transaction. Raises Moved."""
         await self._streams.save(connection, scanned.saved, scanned.reports)
-        self._scanned.append((now(), scanned.saved.name, scanned.behind))
+        self._scanned.append(Look(now(), scanned.saved.name, scanned.behind, scanned.saved.clock))
 
 
 class Coarse(Bot):
@@ -367,7 +377,7 @@ class Replica:
                 for task in mine:
                     task.cancel()
                 await asyncio.wait(mine)
-            await asyncio.sleep(self._world.downtime())
+            await asyncio.sleep(min(self._world.downtime(), max(30.0, self._world.town.end - now())))
 
     async def _start(self, life: Mortal) -> None:
         with suppress(Dead):
@@ -457,7 +467,7 @@ class Hours(World):
         self.taken: list[tuple[float, Group]] = []
         self.set: list[tuple[float, str, Wanted]] = []
         self.ticked: list[Span] = []
-        self.scanned: list[tuple[float, str, bool]] = []
+        self.scanned: list[Look] = []
         self.broken: list[str] = []
         self.died: list[float] = []
         self._lock = asyncio.Lock()
@@ -654,7 +664,8 @@ class Hours(World):
             await asyncio.sleep(60.0)
             await self.tick()
             await asyncio.sleep(30.0)
-            read = {name for at, name, behind in self.scanned[-20:] if at > self.town.end + 60.0 and not behind}
+            looks = [each for each in self.scanned[-20:] if each.at > self.town.end + 60.0]
+            read = {each.stream for each in looks if not each.behind}
             still = not self.open_rows() and not self.stale() and read == self.town.streams.keys()
             alive = len(self.ready()) == len(self.replicas) and not any(each.bot.busy for each in self.ready())
             quiet = quiet + 1 if still and alive else 0

@@ -276,16 +276,25 @@ class Judge:
         return worst
 
     def _severities(self, card: Card) -> set[str]:
-        """Return how severe a card may be in the end: as it was told, or as somebody saw it told at each scan."""
+        """Return how severe a card may be in the end: as it was told, or as those saw it told who looked."""
+        looks = [each for each in self._world.scanned if each.stream == card.stream]
+        return {
+            self._worst(card, self._end),
+            self._seen(card, [each.until for each in looks]),
+            self._seen(card, [each.until for each in looks if not self._was_dying(each.at + JUST_S, each.at + 1.0)]),
+        }
+
+    def _seen(self, card: Card, looks: Sequence[float]) -> str:
+        """Return the severity of a card that was looked at so often: the worst since its matter began anew."""
         seen, going = "low", False
-        for tick in [*self._scans(card.stream), self._end]:
-            last = {report.id: report for _, report in self._tellings(card, tick)}
-            now_going = [report.severity for report in last.values() if report.ended is None]
+        for until in looks:
+            last = {report.id: report for _, report in self._tellings(card, until)}
+            opened = [report.severity for report in last.values() if report.ended is None]
             over = max(last.values(), key=lambda each: each.ended or 0.0, default=None)
-            worst = max(now_going or ([over.severity] if over else ["low"]), key=RANK.__getitem__)
-            seen = max(worst, seen, key=RANK.__getitem__) if going else worst if now_going or seen == "low" else seen
-            going = bool(now_going)
-        return {self._worst(card, self._end), seen}
+            worst = max(opened or ([over.severity] if over else ["low"]), key=RANK.__getitem__)
+            seen = max(worst, seen, key=RANK.__getitem__) if going else worst
+            going = bool(opened)
+        return seen
 
     def _scans(self, stream: str) -> list[float]:
         down = self._town.streams[stream].down
@@ -333,8 +342,8 @@ class Judge:
         """Whether something may keep a card from being told at a time."""
         if any(begin <= at < end + JUST_S for begin, end in self._town.streams[card.stream].down):
             return True
-        scanned = [behind for when, stream, behind in self._world.scanned if stream == card.stream and when <= at]
-        if not scanned or scanned[-1]:
+        looks = [each.behind for each in self._world.scanned if each.stream == card.stream and each.at <= at]
+        if not looks or looks[-1]:
             return True
         latest = max((each for each in told if each <= at), default=at)
         going = {report.id: report for _, report in self._tellings(card, at)}.values()
@@ -445,7 +454,7 @@ class Judge:
     # Threads
 
     def _threads(self) -> Iterator[str]:
-        """What is below a card is below its own message."""
+        """Yield what is below a card and not below its own message."""
         for key, found in self._said.items():
             if not key.startswith("below:"):
                 continue
@@ -554,7 +563,7 @@ class Judge:
         if len(_rings(message)) != 1 or not any(f" in {each.name}" in message["text"] for each in mine):
             yield f"below {group}: {message['text']!r} rings, and {services} are high there"
 
-    def _called(self, card: Card) -> Iterator[str]:
+    def _called(self, card: Card) -> Iterator[str]:  # noqa: C901 - one rule after the other
         service = self._notified.get(card.row["service"])
         wanted = service.notify if service else None
         notes = dict(self._notes(card))
@@ -625,12 +634,12 @@ class Judge:
             key = f"digest:{channel}:{day}"
             spans = {_day_span(wanted, day) for wanted in self._wanted(channel, first, self._end)}
             if len(self._wanted(channel, first, self._end)) == 1:
-                yield from self._digest(key, next(iter(spans)), first, key in posted)
+                yield from self._digest(key, next(iter(spans)), first, there=key in posted)
             posted.discard(key)
             day += timedelta(days=1)
         yield from (f"{key} is of no date" for key in posted)
 
-    def _digest(self, key: str, span: Span | None, first: float, there: bool) -> Iterator[str]:
+    def _digest(self, key: str, span: Span | None, first: float, *, there: bool) -> Iterator[str]:
         if span is None:
             if there:
                 yield f"{key} came, and none is wanted"
@@ -676,7 +685,7 @@ class Judge:
     # Sources
 
     def _sources(self) -> Iterator[str]:
-        """A source that nobody could look at for some rounds is told of."""
+        """Yield the sources that nobody could look at for some rounds, and that nobody was told of."""
         for stream, story in self._town.streams.items():
             cards = [each for each in self._cards.values() if each.row["kind"] == "source" and each.stream == stream]
             for begin, end in story.down:

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from bot.settings import WatchSettings
-from bot.types import Severity
+from bot.types import Severity  # noqa: TC001 - tests import what they name
 from bot.watch.alerts import Alert, Group
 from bot.watch.catalogue import Service
 from bot.watch.preferences import Wanted
@@ -214,7 +214,9 @@ def life(rng: random.Random, at: float, end: float) -> Iterator[tuple[float, dic
         yield at, {"severity": severity[rank], "ended": None}
 
 
-def told(matter: Matter, number: int, turn: int, since: float, at: float, changed: Mapping[str, object]) -> Report:
+def told(  # noqa: PLR0917 - a line of a table
+    matter: Matter, number: int, turn: int, since: float, at: float, changed: Mapping[str, object]
+) -> Report:
     """Return a story as it is told; the first of what is `also` says which telling it is."""
     hostile = f" {HOSTILE}" if number % 5 == 0 else ""
     values: dict[str, object] = {
