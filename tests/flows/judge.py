@@ -140,7 +140,8 @@ class Judge:
         }
         told = {(card.stream, number) for card in self._cards.values() for number in card.numbers}
         for stream, story in self._town.streams.items():
-            last = {report.id: report for at, report in story.tellings if at < self._end - JUST_S}
+            until = max((each.until for each in self._world.scanned if each.stream == stream), default=0.0) - JUST_S
+            last = {report.id: report for at, report in story.tellings if at < min(until, self._town.end)}
             for number, report in last.items():
                 body = known.get((stream, number))
                 if body is None or body["also"] != list(report.also):
@@ -346,8 +347,7 @@ class Judge:
         if not looks or looks[-1]:
             return True
         latest = max((each for each in told if each <= at), default=at)
-        going = {report.id: report for _, report in self._tellings(card, at)}.values()
-        seen = max((each.severity for each in going if each.ended is None), key=RANK.__getitem__, default="low")
+        seen = self._going(card, at)
         severity = min(seen, self._worst(card, at), key=RANK.__getitem__)  # what was over before anybody looked is lost
         channel = str(self._channel(card))
         for wanted in self._wanted(channel, latest, at):
@@ -356,6 +356,11 @@ class Judge:
             if severity != "high" and _in_quiet(wanted, at):
                 return True
         return self._silenced(card, at) or self._is_maintained(card, at)
+
+    def _going(self, card: Card, at: float) -> str:
+        """Return the worst severity of a card's stories that went on at a time; low where none did."""
+        told = {report.id: report for _, report in self._tellings(card, at)}.values()
+        return max((each.severity for each in told if each.ended is None), key=RANK.__getitem__, default="low")
 
     def _is_maintained(self, card: Card, at: float) -> bool:
         return any(
@@ -606,13 +611,13 @@ class Judge:
             return None
         acts = [float(row["at"]) for row in self._acts if row["card"] == card.key and row["act"] != "investigated"]
         acts += [each.at for each in self._world.pressed if each.key == card.key and each.what != "investigate"]
-        begin = next((at for at, _ in self._tellings(card) if at >= since and self._worst(card, at) == "high"), since)
+        begin = next((at for at, _ in self._tellings(card) if at >= since and self._going(card, at) == "high"), since)
         ticks = [tick for tick in self._ticks if tick > max(begin, since)][: rounds + 1]
         if len(ticks) <= rounds or any(at - PRESSED_S <= ticks[-1] for at in acts):
             return None
         if self._was_dying(begin, ticks[-1]) or self._was_down(card, begin - 6 * HOUR_S, ticks[-1]):
             return None
-        sure = all(self._is_open(card, at) and self._worst(card, at) == "high" for at in (begin, *ticks))
+        sure = all(self._is_open(card, at) and self._going(card, at) == "high" for at in (begin, *ticks))
         return ticks[-1] if sure else None
 
     # Digests

@@ -220,7 +220,7 @@ def test_healthz_says_that_all_is_well(home: Home) -> None:
     """Every dependency has its check, and all are well once Chroma has proved itself."""
     _until(lambda: json.loads(home.door("/healthz"))["status"] == "ok")
     checks = json.loads(home.door("/healthz"))["checks"]
-    assert checks.keys() == {"database", "documents", "chroma", "chat", "posts"}
+    assert checks.keys() == {"database", "documents", "chroma", "chat", "posts", "logs"}
     assert checks["chroma"] == {"ok": True, "detail": "Chroma serves"}
 
 

@@ -172,7 +172,7 @@ def story_of(rng: random.Random, stream: str, begin: float, end: float, *, wild:
     lives: list[list[tuple[float, dict[str, object]]]] = []
     whose: list[Matter] = []
     for at, _ in spans(rng, begin, end - HOUR_S, a_day, (1.0,)):
-        many = 1 if rng.random() > 0.08 else rng.choice((4, 9, 25, 80))
+        many = 1 if rng.random() > 0.08 else rng.choice((4, 9, 25, 60))
         courses = [rng.random() for _ in range(2)]
         for number in range(many):
             again = many == 1 and known and rng.random() < 0.35
@@ -284,13 +284,13 @@ def ticks(rng: random.Random, town: Town) -> Iterator[float]:
     """Yield when the schedule is fired: often where something is due, now and then where nothing is."""
     often: set[float] = set()
     at = town.begin
-    while (at := at + rng.uniform(3_000.0, 6_000.0)) < town.end:
+    while (at := at + rng.uniform(3_600.0, 7_000.0)) < town.end:
         often.add(at)
     for story in town.streams.values():
         for told_at, report_ in story.tellings:
             course = random.Random(told_at // 60.0)  # what happens in one minute is seen together
             if course.random() < 0.25:
-                often |= {told_at + 30.0, told_at + 90.0}
+                often |= {told_at + 30.0, *([told_at + 90.0] if course.random() < 0.3 else [])}
             if report_.severity == "high" and course.random() < 0.15:
                 often |= {told_at + 1_000.0, told_at + 3_700.0}
         for span in (*story.down, *story.silent):
@@ -300,7 +300,7 @@ def ticks(rng: random.Random, town: Town) -> Iterator[float]:
     for at, _, _ in town.deaths:
         often |= {at + 15.0, at + 75.0}
     for at in moments(town):
-        often |= {at + 10.0, at + 70.0}
+        often |= {at + 10.0, *([at + 70.0] if rng.random() < 0.4 else [])}
     yield from sorted({each // 60.0 * 60.0 + rng.uniform(7.0, 12.0) for each in often if each < town.end})
 
 
